@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading one CPU of the BPF activity source: its touched slots, who runs on it, and the time that
+ * no slot has yet.  Plain loads of memory that the kernel writes; bpf.c has the order of a tick.
+ */
+#include "activity/bpf_source.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "bpf/sched.skel.h"
+#include "platform/scope.h"
+
+#define TORN_RETRIES 2000
+
+#define BARRIER() __atomic_thread_fence(__ATOMIC_ACQUIRE)
+
+/* ---- rows -------------------------------------------------------------------------------------
+ */
+
+void bpf_mark_active(struct bpf_source *source, uint32_t row)
+{
+	struct activity *activity = &source->base.activity;
+
+	if (source->marked[row])
+		return;
+	source->marked[row] = true;
+	activity->active[activity->n_active++] = row;
+}
+
+static void credit(struct bpf_source *source, unsigned int cpu, uint32_t row, int64_t ns)
+{
+	unsigned int package = source->topology->package_of[cpu];
+
+	if (!ns)
+		return;
+	source->delta[(size_t)row * source->base.activity.n_packages + package] += ns;
+	bpf_mark_active(source, row);
+}
+
+static void bind_row(struct bpf_source *source, unsigned int cpu, uint32_t slot)
+{
+	struct activity_row *row = &source->base.activity.rows[slot];
+	uint64_t id;
+
+	if (slot < SLOT_FIRST || row->cgroup_id)
+		return;
+	id = LOAD_ONCE(source->slots[(size_t)cpu * source->n_slots + slot].cgroup_id);
+	row->cgroup_id = id;
+}
+
+/* What a slot gained since it was last read. */
+static void take_slot(struct bpf_source *source, unsigned int cpu, uint32_t number)
+{
+	size_t at = (size_t)cpu * source->n_slots + number;
+	const struct slot *slot = &source->slots[at];
+	struct seen_slot *seen = &source->seen[at];
+	struct activity *activity = &source->base.activity;
+	struct usage *usage = &activity->rows[number].usage;
+	struct seen_slot now = {
+		.ns = LOAD_ONCE(slot->ns),
+		.cycles = LOAD_ONCE(slot->cycles),
+		.instructions = LOAD_ONCE(slot->instructions),
+		.switches = { LOAD_ONCE(slot->switches[0]), LOAD_ONCE(slot->switches[1]) },
+	};
+	unsigned int package = source->topology->package_of[cpu];
+	uint64_t ns = now.ns - seen->ns;
+
+	bind_row(source, cpu, number);
+	source->seen_cpu[cpu].read_ns += ns;
+	credit(source, cpu, number, (int64_t)ns);
+	usage->involuntary += now.switches[0] - seen->switches[0];
+	usage->voluntary += now.switches[1] - seen->switches[1];
+	usage->instructions += now.instructions - seen->instructions;
+	usage->cycles += now.cycles - seen->cycles;
+	source->delta_cycles[(size_t)number * activity->n_packages + package] +=
+		now.cycles - seen->cycles;
+	bpf_mark_active(source, number);
+	*seen = now;
+}
+
+/* ---- one CPU -------------------------------------------------------------------------------- */
+
+/*
+ * Take the slots that the log names.  A slot is logged once an epoch: what was logged in the epoch
+ * that has just begun may gain more in it without another entry, so those entries stay in the log
+ * and are taken again by the next tick.
+ */
+static void take_log(struct bpf_source *source, unsigned int cpu)
+{
+	const struct cpu_state *state = &source->cpus[cpu];
+	struct seen_cpu *seen = &source->seen_cpu[cpu];
+	const uint64_t *log = &source->touched[(size_t)cpu * source->log_size];
+	uint64_t head = LOAD_ONCE(state->log_head), mark, at;
+	uint32_t slot;
+	bool begun;
+
+	/* In this order: what is in the log up to head when the epoch has not begun yet is old. */
+	BARRIER();
+	mark = LOAD_ONCE(state->log_mark);
+	BARRIER();
+	begun = LOAD_ONCE(state->epoch) == source->control->epoch;
+	BARRIER();
+	if (head - seen->log_tail > source->log_size) {
+		for (slot = 0; slot < source->n_slots; slot++)
+			take_slot(source, cpu, slot);
+	} else {
+		for (at = seen->log_tail; at != head; at++) {
+			slot = (uint32_t)LOAD_ONCE(log[at & (source->log_size - 1)]);
+			if (slot < source->n_slots)
+				take_slot(source, cpu, slot);
+		}
+	}
+	/* A mark that is older than the epoch only means that more is taken again. */
+	seen->log_tail = begun ? MAX(seen->log_tail, MIN(mark, head)) : head;
+}
+
+/* The smallest of the newest calibrations: rq->clock is at most older than the pair says. */
+static uint64_t clock_offset(const struct seen_cpu *seen)
+{
+	uint64_t least = seen->offset[0];
+	unsigned int i;
+
+	for (i = 1; i < MIN(seen->n_offsets, (unsigned int)CAL_WINDOW); i++) {
+		if ((int64_t)(seen->offset[i] - least) < 0)
+			least = seen->offset[i];
+	}
+	return least;
+}
+
+void bpf_take_calibration(struct seen_cpu *seen, uint64_t cal_clock, uint64_t cal_mono)
+{
+	if (!cal_mono || cal_mono == seen->cal_mono)
+		return;
+	seen->cal_mono = cal_mono;
+	seen->offset[seen->n_offsets++ % CAL_WINDOW] = cal_mono - cal_clock;
+}
+
+/* Who runs now, consistently.  False while the CPU is being written for too long. */
+static bool take_state(struct bpf_source *source, unsigned int cpu)
+{
+	const struct cpu_state *state = &source->cpus[cpu];
+	struct seen_cpu *seen = &source->seen_cpu[cpu];
+	uint64_t seq, start, t0, cal_clock, cal_mono;
+	unsigned int tries;
+	uint32_t slot;
+
+	for (tries = 0; tries < TORN_RETRIES; tries++) {
+		seq = LOAD_ONCE(state->seq);
+		BARRIER();
+		slot = LOAD_ONCE(state->slot);
+		start = LOAD_ONCE(state->start);
+		t0 = LOAD_ONCE(state->t0);
+		cal_clock = LOAD_ONCE(state->cal_clock);
+		cal_mono = LOAD_ONCE(state->cal_mono);
+		BARRIER();
+		if (!(seq & 1) && seq == LOAD_ONCE(state->seq))
+			break;
+	}
+	if (tries == TORN_RETRIES || slot >= source->n_slots)
+		return false;
+	bpf_take_calibration(seen, cal_clock, cal_mono);
+	seen->open = t0 != 0;
+	seen->t0 = t0;
+	seen->slot = slot;
+	seen->epoch_ns = start + (seen->n_offsets ? clock_offset(seen) : source->control->offset);
+	return true;
+}
+
+void bpf_read_cpu(struct bpf_source *source, unsigned int cpu)
+{
+	struct seen_cpu *seen = &source->seen_cpu[cpu];
+
+	take_log(source, cpu);
+	if (!take_state(source, cpu)) {
+		source->base.activity.torn_reads++;
+		return;
+	}
+	bind_row(source, cpu, seen->slot);
+}
+
+/* Credit the running owner with the time that no slot has yet; take back the last credit. */
+void bpf_credit_running(struct bpf_source *source, unsigned int cpu, uint64_t now)
+{
+	struct seen_cpu *seen = &source->seen_cpu[cpu];
+	uint64_t offset = seen->n_offsets ? clock_offset(seen) : source->control->offset;
+	int64_t live;
+
+	if (!seen->open)
+		return;
+	live = (int64_t)(now - offset - seen->t0 - seen->read_ns);
+	if (live < 0)
+		live = 0;
+	credit(source, cpu, seen->live_slot, -(int64_t)seen->live_ns);
+	credit(source, cpu, seen->slot, live);
+	seen->live_slot = seen->slot;
+	seen->live_ns = (uint64_t)live;
+}
+
+/* A CPU that comes back starts afresh: the time that it was away is nobody's. */
+void bpf_restart_cpu(struct bpf_source *source, unsigned int cpu)
+{
+	struct seen_cpu *seen = &source->seen_cpu[cpu];
+	struct seen_slot *slots = &source->seen[(size_t)cpu * source->n_slots];
+	uint32_t i;
+
+	bpf_sync(source, cpu);
+	for (i = 0; i < source->n_slots; i++) {
+		const struct slot *slot = &source->slots[(size_t)cpu * source->n_slots + i];
+
+		slots[i] = (struct seen_slot){ slot->ns,
+					       slot->cycles,
+					       slot->instructions,
+					       { slot->switches[0], slot->switches[1] } };
+	}
+	seen->log_tail = LOAD_ONCE(source->cpus[cpu].log_head);
+	seen->read_ns = LOAD_ONCE(source->cpus[cpu].booked);
+	seen->live_ns = 0;
+}

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Loading the BPF programs: gates and sizes first, then load, counters, attach, map.
+ *
+ * Two variants of each program exist.  tp_btf loads where the kernel has its own BTF; raw_tp with
+ * probe reads is the way of kernels that need an external BTF file.  Whether one works is proved by
+ * loading it.
+ */
+#include "activity/bpf_source.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <malloc.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bpf/life.h"
+#include "bpf/life.skel.h"
+#include "bpf/sched.skel.h"
+#include "platform/log.h"
+
+#define LIFE_RING_BYTES (1u << 20) /* 5,000 cgroups a second at 1 Hz, 200 bytes each */
+
+/* libbpf's own words, one level lower: its warnings are our debug lines. */
+__attribute__((format(printf, 2, 0))) static int print_libbpf(enum libbpf_print_level level,
+							      const char *format, va_list args)
+{
+	char line[512];
+	int n;
+
+	if (level == LIBBPF_DEBUG || log_level_now() < LOG_LEVEL_DEBUG)
+		return 0;
+	n = vsnprintf(line, sizeof(line), format, args);
+	if (n > 0)
+		log_debug("libbpf: %.*s", (int)strcspn(line, "\n"), line);
+	return n;
+}
+
+unsigned int bpf_log_size(unsigned int n_slots)
+{
+	unsigned int size = 64;
+
+	while (size < n_slots + 64)
+		size *= 2;
+	return size;
+}
+
+/* Index of a v1 controller in css_set->subsys, from the kernel's own BTF. */
+static int subsys_index(const char *controller, const char *btf_path, uint32_t *ret)
+{
+	struct btf *btf = btf_path ? btf__parse(btf_path, NULL) : btf__load_vmlinux_btf();
+	const struct btf_type *type;
+	const struct btf_enum *value;
+	char wanted[64];
+	int id, i, r = -ENODEV;
+
+	if (!btf)
+		return -errno;
+	snprintf(wanted, sizeof(wanted), "%s_cgrp_id", controller);
+	id = btf__find_by_name_kind(btf, "cgroup_subsys_id", BTF_KIND_ENUM);
+	type = id > 0 ? btf__type_by_id(btf, id) : NULL;
+	for (i = 0, value = type ? btf_enum(type) : NULL; type && i < btf_vlen(type);
+	     i++, value++) {
+		if (strcmp(btf__name_by_offset(btf, value->name_off), wanted) != 0)
+			continue;
+		*ret = value->val;
+		r = 0;
+	}
+	btf__free(btf);
+	return r;
+}
+
+static bool is_guest(const struct host *host)
+{
+	char text[16384];
+
+	/* x86 says so in its flags; elsewhere a guest that has lost time shows it in /proc/stat. */
+	if (host_read(host->proc_fd, "cpuinfo", text, sizeof(text)) > 0 &&
+	    strstr(text, " hypervisor"))
+		return true;
+	if (host_read(host->proc_fd, "stat", text, sizeof(text)) > 0) {
+		const char *at = text;
+		int field;
+
+		for (field = 0; field < 8 && at; field++) {
+			at = strchr(at, ' ');
+			at = at ? at + strspn(at, " ") : NULL;
+		}
+		return at && *at != '0';
+	}
+	return false;
+}
+
+static int set_sizes(struct bpf_source *source, const struct activity_config *config)
+{
+	struct sched_bpf *sched = source->sched;
+	unsigned int cpus = source->n_cpus, slots = source->n_slots;
+	int r = 0;
+
+	sched->rodata->n_slots = slots;
+	sched->rodata->n_cpus = cpus;
+	sched->rodata->log_size = source->log_size;
+	sched->rodata->guest = is_guest(source->host);
+	if (!source->hierarchy.unified) {
+		uint32_t index = 0;
+
+		r = subsys_index(source->hierarchy.name, config->btf, &index);
+		if (r < 0)
+			return log_errno(r,
+					 "bpf: the kernel's BTF has no controller '%s' (try "
+					 "--hierarchy=cpuacct)",
+					 source->hierarchy.name);
+		sched->rodata->subsys = index;
+	}
+	r |= bpf_map__set_max_entries(sched->maps.cpus, cpus);
+	r |= bpf_map__set_max_entries(sched->maps.slots, cpus * slots);
+	r |= bpf_map__set_max_entries(sched->maps.touched, cpus * source->log_size);
+	r |= bpf_map__set_max_entries(sched->maps.tlbs, cpus);
+	r |= bpf_map__set_max_entries(sched->maps.slot_of, slots);
+	r |= bpf_map__set_max_entries(sched->maps.free_slots, slots);
+	r |= bpf_map__set_max_entries(sched->maps.cycles, cpus);
+	r |= bpf_map__set_max_entries(sched->maps.instructions, cpus);
+	return r ? -EINVAL : 0;
+}
+
+/* ---- counters: two pinned events a CPU, so that nothing is multiplexed ------------------------
+ */
+
+static int open_counter(unsigned int cpu, uint64_t config)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_HARDWARE,
+		.size = sizeof(attr),
+		.config = config,
+		.pinned = 1,
+	};
+
+	return (int)syscall(SYS_perf_event_open, &attr, -1, (int)cpu, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+/* A pinned event that could not be scheduled reads as end of file; a hypervisor's dead one as 0. */
+static bool counter_counts(int fd)
+{
+	uint64_t value = 0;
+
+	return read(fd, &value, sizeof(value)) == sizeof(value) && value > 0;
+}
+
+static void close_counters(struct bpf_source *source)
+{
+	unsigned int i;
+
+	for (i = 0; source->counter_fds && i < 2 * source->n_cpus; i++) {
+		if (source->counter_fds[i] >= 0)
+			close(source->counter_fds[i]);
+		source->counter_fds[i] = -1;
+	}
+}
+
+/* True when cycles and instructions count on every online CPU.  Opened before load: the gate. */
+static bool open_counters(struct bpf_source *source)
+{
+	static const uint64_t events[2] = { PERF_COUNT_HW_CPU_CYCLES, PERF_COUNT_HW_INSTRUCTIONS };
+	unsigned int cpu, i;
+	int self = sched_getcpu();
+
+	for (cpu = 0; cpu < source->n_cpus; cpu++) {
+		for (i = 0; i < 2 && source->seen_cpu[cpu].online; i++) {
+			int fd = open_counter(cpu, events[i]);
+
+			source->counter_fds[2 * cpu + i] = fd;
+			if (fd < 0 || ((int)cpu == self && !counter_counts(fd))) {
+				close_counters(source);
+				return false;
+			}
+		}
+	}
+	return true;
+}
+
+static int give_counters(struct bpf_source *source)
+{
+	const int maps[2] = { bpf_map__fd(source->sched->maps.cycles),
+			      bpf_map__fd(source->sched->maps.instructions) };
+	unsigned int cpu, i;
+
+	for (cpu = 0; cpu < source->n_cpus; cpu++) {
+		for (i = 0; i < 2; i++) {
+			int fd = source->counter_fds[2 * cpu + i];
+
+			if (fd >= 0 && bpf_map_update_elem(maps[i], &cpu, &fd, BPF_ANY) < 0)
+				return -errno;
+		}
+	}
+	return 0;
+}
+
+/* ---- maps ------------------------------------------------------------------------------------ */
+
+static void *map_array(struct bpf_map *map, size_t value_size, size_t n, size_t *ret_size)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), size = value_size * n;
+	void *at;
+
+	size = (size + page - 1) / page * page;
+	at = mmap(NULL, size, PROT_READ, MAP_SHARED, bpf_map__fd(map), 0);
+	if (at == MAP_FAILED)
+		return NULL;
+	*ret_size = size;
+	return at;
+}
+
+static int map_all(struct bpf_source *source)
+{
+	struct sched_bpf *sched = source->sched;
+
+	source->cpus = map_array(sched->maps.cpus, sizeof(struct cpu_state), source->n_cpus,
+				 &source->cpus_size);
+	source->slots = map_array(sched->maps.slots, sizeof(struct slot),
+				  (size_t)source->n_cpus * source->n_slots, &source->slots_size);
+	source->touched =
+		map_array(sched->maps.touched, sizeof(uint64_t),
+			  (size_t)source->n_cpus * source->log_size, &source->touched_size);
+	if (!source->cpus || !source->slots || !source->touched)
+		return log_errno(-errno, "bpf: cannot map the tables");
+	source->control = &sched->bss->control;
+	return 0;
+}
+
+static int fill_free_slots(struct bpf_source *source)
+{
+	int fd = bpf_map__fd(source->sched->maps.free_slots);
+	uint32_t slot;
+
+	for (slot = SLOT_FIRST; slot < source->n_slots; slot++) {
+		if (bpf_map_update_elem(fd, NULL, &slot, BPF_ANY) < 0)
+			return log_errno(-errno, "bpf: cannot fill the table of free slots");
+	}
+	return 0;
+}
+
+/* ---- load and attach ---------------------------------------------------------------------------
+ */
+
+static int load_sched(struct bpf_source *source, const struct activity_config *config, bool direct,
+		      bool counters)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = config->btf);
+	int r;
+
+	source->sched = sched_bpf__open_opts(&opts);
+	if (!source->sched)
+		return -errno;
+	bpf_program__set_autoload(source->sched->progs.switch_btf, direct);
+	bpf_program__set_autoload(source->sched->progs.switch_raw, !direct);
+	bpf_program__set_autoattach(source->sched->progs.sync_cpu, false);
+	source->sched->rodata->n_counters = counters ? 2 : 0;
+	r = set_sizes(source, config);
+	if (r == 0)
+		r = sched_bpf__load(source->sched);
+	if (r < 0) {
+		sched_bpf__destroy(source->sched);
+		source->sched = NULL;
+		return r;
+	}
+	source->direct = direct;
+	source->base.activity.has_counters = counters;
+	return 0;
+}
+
+static int load_life(struct bpf_source *source, const struct activity_config *config)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = config->btf);
+	struct life_bpf *life = life_bpf__open_opts(&opts);
+	int r;
+
+	if (!life)
+		return -errno;
+	source->life = life;
+	bpf_program__set_autoload(life->progs.born_btf, source->direct);
+	bpf_program__set_autoload(life->progs.gone_btf, source->direct);
+	bpf_program__set_autoload(life->progs.born_raw, !source->direct);
+	bpf_program__set_autoload(life->progs.gone_raw, !source->direct);
+	life->rodata->hierarchy_id = source->hierarchy.id;
+	life->rodata->ring_size = LIFE_RING_BYTES;
+	bpf_map__set_max_entries(life->maps.events, LIFE_RING_BYTES);
+	r = life_bpf__load(life);
+	return r < 0 ? r : life_bpf__attach(life);
+}
+
+/* Let every CPU switch once. */
+static void visit_cpus(struct bpf_source *source)
+{
+	const struct timespec moment = { .tv_nsec = 1000 };
+	cpu_set_t *before = CPU_ALLOC(HOST_MAX_CPUS), *one = CPU_ALLOC(HOST_MAX_CPUS);
+	size_t size = CPU_ALLOC_SIZE(HOST_MAX_CPUS);
+	bool known = before && one && sched_getaffinity(0, size, before) == 0;
+	unsigned int cpu;
+
+	for (cpu = 0; known && cpu < source->n_cpus; cpu++) {
+		CPU_ZERO_S(size, one);
+		CPU_SET_S(cpu, size, one);
+		if (source->seen_cpu[cpu].online && sched_setaffinity(0, size, one) == 0)
+			nanosleep(&moment, NULL);
+	}
+	if (known)
+		sched_setaffinity(0, size, before);
+	CPU_FREE(before);
+	CPU_FREE(one);
+}
+
+/*
+ * A CPU opens its first stint at its first switch, and an idle one may not switch for long: visit
+ * each, several times, so that its clock is known to the microsecond from the first tick on.  Where
+ * affinity forbids it, sync_cpu() opens the stint from outside.
+ */
+static void open_stints(struct bpf_source *source)
+{
+	unsigned int round, rounds = source->n_cpus <= 64 ? CAL_WINDOW : 2, cpu;
+
+	for (round = 0; round < rounds; round++) {
+		source->control->epoch++;
+		visit_cpus(source);
+		for (cpu = 0; cpu < source->n_cpus; cpu++)
+			bpf_take_calibration(&source->seen_cpu[cpu], source->cpus[cpu].cal_clock,
+					     source->cpus[cpu].cal_mono);
+	}
+	for (cpu = 0; cpu < source->n_cpus; cpu++) {
+		if (source->seen_cpu[cpu].n_offsets)
+			source->control->offset = source->seen_cpu[cpu].offset[0];
+	}
+	for (cpu = 0; cpu < source->n_cpus; cpu++) {
+		if (source->seen_cpu[cpu].online && !source->cpus[cpu].t0)
+			bpf_sync(source, cpu);
+	}
+}
+
+int bpf_load(struct bpf_source *source, const struct activity_config *config)
+{
+	bool counters = !config->no_counters && open_counters(source);
+	int r;
+
+	libbpf_set_print(print_libbpf);
+	r = config->raw_tracepoint ? -ENOTSUP : load_sched(source, config, true, counters);
+	if (r < 0) {
+		log_debug("bpf: tp_btf programs do not load: %s, trying raw_tp instead",
+			  strerror(-r));
+		r = load_sched(source, config, false, counters);
+	}
+	if (r < 0)
+		return r;
+	if (counters && (r = give_counters(source)) < 0)
+		return log_errno(r, "bpf: cannot hand over the counters");
+	r = map_all(source);
+	if (r < 0)
+		return r;
+	r = fill_free_slots(source);
+	if (r < 0)
+		return r;
+	source->control->epoch = 1;
+
+	/* Lifecycle first: a cgroup that comes between the two is known twice, never lost. */
+	r = load_life(source, config);
+	if (r < 0)
+		return log_errno(r, "bpf: cannot attach to cgroup events");
+	r = sched_bpf__attach(source->sched);
+	if (r < 0)
+		return log_errno(r, "bpf: cannot attach to sched_switch");
+	open_stints(source);
+	/* Parsing the kernel's BTF took 13 MB that nobody needs any more. */
+	malloc_trim(0);
+	return 0;
+}
+
+int bpf_sync(struct bpf_source *source, unsigned int cpu)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .cpu = cpu, .flags = BPF_F_TEST_RUN_ON_CPU);
+
+	return bpf_prog_test_run_opts(bpf_program__fd(source->sched->progs.sync_cpu), &opts);
+}
+
+void bpf_unload(struct bpf_source *source)
+{
+	if (source->cpus)
+		munmap((void *)source->cpus, source->cpus_size);
+	if (source->slots)
+		munmap((void *)source->slots, source->slots_size);
+	if (source->touched)
+		munmap((void *)source->touched, source->touched_size);
+	sched_bpf__destroy(source->sched);
+	life_bpf__destroy(source->life);
+	if (source->counter_fds)
+		close_counters(source);
+}

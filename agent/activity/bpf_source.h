@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside of the BPF activity driver: what bpf_load.c sets up and bpf.c reads. */
+#ifndef PODJOULE_BPF_SOURCE_H
+#define PODJOULE_BPF_SOURCE_H
+
+#include <linux/types.h>
+
+#include "activity/activity.h"
+#include "bpf/sched.h"
+
+struct sched_bpf;
+struct life_bpf;
+struct ring_buffer;
+
+/* What the agent has read of one slot; the kernel's counters only grow. */
+struct seen_slot {
+	uint64_t ns, cycles, instructions, switches[2];
+};
+
+#define CAL_WINDOW 8
+
+/* What the agent knows of one CPU. */
+struct seen_cpu {
+	uint64_t log_tail;           /* touched log entries taken */
+	uint64_t read_ns;            /* sum of everything read from its slots since t0 */
+	uint64_t t0;                 /* of cpu_state, when it was first seen */
+	uint64_t offset[CAL_WINDOW]; /* newest calibrations: CLOCK_MONOTONIC minus rq->clock */
+	unsigned int n_offsets;
+	uint64_t cal_mono;  /* of the newest one taken */
+	uint64_t epoch_ns;  /* when the running stint was last known to begin, CLOCK_MONOTONIC */
+	uint32_t slot;      /* owner of the running stint */
+	uint32_t live_slot; /* who was credited the running time of the last tick, */
+	uint64_t live_ns;   /* and how much */
+	bool online, listed, open;
+};
+
+struct gone_cgroup {
+	uint64_t cgroup_id;
+	uint64_t t_ns;
+};
+
+struct bpf_source {
+	struct activity_source base;
+	const struct host *host;
+	const struct topology *topology;
+	struct activity_sink sink;
+	struct hierarchy hierarchy;
+
+	struct sched_bpf *sched;
+	struct life_bpf *life;
+	struct ring_buffer *rings;
+	int *counter_fds; /* [2 * n_cpus], -1 */
+
+	/* Shared with the kernel. */
+	volatile struct control *control;
+	const struct cpu_state *cpus;
+	const struct slot *slots;
+	const uint64_t *touched;
+	size_t cpus_size, slots_size, touched_size;
+	unsigned int n_cpus, n_slots, log_size;
+	bool direct; /* tp_btf, not raw_tp */
+
+	/* Ours. */
+	struct seen_slot *seen;    /* [n_cpus * n_slots] */
+	struct seen_cpu *seen_cpu; /* [n_cpus] */
+	int64_t *delta;            /* [n_slots * n_packages] this tick, nanoseconds */
+	int64_t *debt;             /* [n_slots * n_packages] negative deltas, repaid later */
+	int64_t *owed;             /* [n_packages] sum of the debts, positive */
+	int64_t *withheld;         /* [2 * n_packages] of steal and interrupts, for that long */
+	uint64_t *delta_cycles;    /* [n_slots * n_packages] */
+	bool *marked;              /* [n_slots] in the active list */
+	struct gone_cgroup *gone;  /* ring of cgroups whose slots will be free soon */
+	unsigned int gone_head, gone_tail, gone_size;
+	uint64_t gone_lost; /* of those, what did not fit */
+	uint64_t online_check_ns;
+	int online_fd;
+};
+
+/* A load of shared memory that the compiler must do, here and once. */
+#define LOAD_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
+
+/* bpf_cpu.c.  Put a row on the list of active ones, once. */
+void bpf_mark_active(struct bpf_source *source, uint32_t row);
+/* Take what a CPU has booked and who runs on it; credit its running owner up to now. */
+void bpf_read_cpu(struct bpf_source *source, unsigned int cpu);
+void bpf_credit_running(struct bpf_source *source, unsigned int cpu, uint64_t now);
+/* Take a pair that the kernel left; the same one twice counts once. */
+void bpf_take_calibration(struct seen_cpu *seen, uint64_t cal_clock, uint64_t cal_mono);
+/* A CPU that comes back online starts afresh: the time that it was away is nobody's. */
+void bpf_restart_cpu(struct bpf_source *source, unsigned int cpu);
+
+/* bpf_load.c.  Open, load and attach; what cannot be is logged with its remedy.  0 or -errno. */
+int bpf_load(struct bpf_source *source, const struct activity_config *config);
+void bpf_unload(struct bpf_source *source);
+/* Run sync_cpu() on one CPU.  0 or -errno. */
+int bpf_sync(struct bpf_source *source, unsigned int cpu);
+/* Entries of a CPU's touched log: each slot at most once an epoch, and room for late ones. */
+unsigned int bpf_log_size(unsigned int n_slots);
+
+#endif
