@@ -94,7 +94,12 @@ struct cfs_rq {
 };
 
 struct sched_entity {
+	u64 sum_exec_runtime;
 	struct cfs_rq *cfs_rq;
+};
+
+struct sched_info {
+	u64 last_arrival; /* rq->clock when it got the CPU; CONFIG_SCHED_INFO */
 };
 
 struct task_struct {
@@ -102,6 +107,7 @@ struct task_struct {
 	unsigned int __state; /* since 5.14; before: state, see compat.bpf.h */
 	int pid;
 	struct sched_entity se;
+	struct sched_info sched_info;
 	struct css_set *cgroups;
 };
 

@@ -161,7 +161,8 @@ static void put_fact(struct sbuf *out, const char *name, const char *state, cons
 	char column[COLUMN_STATE];
 
 	snprintf(column, sizeof(column), "%s", name);
-	sbuf_printf(out, "%-*s%-*s", COLUMN_STATE, column, COLUMN_WHY - COLUMN_STATE, state);
+	sbuf_printf(out, "%-*s%-*s", COLUMN_STATE, column, *why ? COLUMN_WHY - COLUMN_STATE : 0,
+		    state);
 	put_wrapped(out, why, COLUMN_WHY, COLUMN_WHY, width);
 }
 

@@ -286,7 +286,7 @@ static __always_inline void wake_agent(struct cpu_state *state, __u64 ns)
 }
 
 /* Close the running stint and open the next one. */
-static __always_inline void account(struct cpu_state *state, const struct moment *at, __u32 cpu,
+static __noinline void account(struct cpu_state *state, const struct moment *at, __u32 cpu,
 				    const struct next *next)
 {
 	struct slot *slot = slot_at(cpu, state->slot);
@@ -375,6 +375,39 @@ static __always_inline bool is_running(struct task_struct *task, const bool dire
 	return LOAD(direct, old, state) == 0;
 }
 
+/* Who runs from here on. */
+static __always_inline void run(struct cpu_state *state, struct task_struct *task,
+				const bool direct)
+{
+	if (!direct)
+		return; /* a probe read a switch is too much for this */
+	state->task = (__u64)task;
+	state->ran = task->se.sum_exec_runtime;
+}
+
+/*
+ * A switch went by without its tracepoint: some kernels hide those of some tasks (seen in a guest
+ * whose init may not be traced).  The task that we saw coming has left some time ago; when, its own
+ * run time tells.  From then until now the CPU was prev's.
+ */
+static __noinline void on_missed(struct cpu_state *state, struct task_struct *prev,
+				 const struct moment *at, __u32 cpu)
+{
+	struct task_struct *gone = (void *)state->task;
+	struct moment left = *at;
+	struct next owner = {};
+	__u64 arrival = state->start;
+
+	state->missed++;
+	if (bpf_core_field_exists(gone->sched_info.last_arrival))
+		arrival = BPF_CORE_READ(gone, sched_info.last_arrival);
+	left.now = arrival + BPF_CORE_READ(gone, se.sum_exec_runtime) - state->ran;
+	if (left.now <= state->start || left.now >= at->now)
+		return;
+	owner_of(prev->cgroups, prev->flags, cpu, &owner, true);
+	account(state, &left, cpu, &owner);
+}
+
 static __always_inline int on_switch(bool preempt, struct task_struct *prev,
 				     struct task_struct *next, const bool direct)
 {
@@ -385,6 +418,7 @@ static __always_inline int on_switch(bool preempt, struct task_struct *prev,
 	struct next owner = {};
 	struct cpu_state *state;
 	struct rq *rq = NULL;
+	bool missed;
 	__u32 cpu;
 
 	/* The run queue's clock was read by __schedule() a moment ago, and costs nothing here. */
@@ -400,12 +434,16 @@ static __always_inline int on_switch(bool preempt, struct task_struct *prev,
 
 	/*
 	 * The same owner goes on.  The stored css_set must be that of prev as well: a running task
-	 * that was moved to another cgroup would else keep its old owner for ever.
+	 * that was moved to another cgroup would else keep its old owner for ever.  And prev must be
+	 * the task that we saw coming: idle shares its css_set with the root cgroup.
 	 */
 	state->switches[voluntary]++;
+	missed = direct && state->task != (__u64)prev;
 	if ((__u64)set == state->cset && !((flags ^ state->kthread) & PF_KTHREAD) &&
-	    set == LOAD(direct, prev, cgroups) && !(flags & PF_IDLE))
+	    set == LOAD(direct, prev, cgroups) && !(flags & PF_IDLE) && !missed) {
+		run(state, next, direct);
 		return 0;
+	}
 
 	if (rq) {
 		at.now = rq->clock;
@@ -417,8 +455,11 @@ static __always_inline int on_switch(bool preempt, struct task_struct *prev,
 		at.now = bpf_ktime_get_ns();
 	}
 	read_counters(&at);
+	if (missed && state->task)
+		on_missed(state, prev, &at, cpu);
 	owner_of(set, flags, cpu, &owner, direct);
 	account(state, &at, cpu, &owner);
+	run(state, next, direct);
 	return 0;
 }
 
@@ -464,10 +505,8 @@ static __always_inline void time_apart(struct task_struct *task, const struct cp
  * (its counters, and a move to another cgroup, are not visible from outside), and once on every
  * CPU at start.  Interrupts are off, so it cannot meet a switch half-way.
  */
-SEC("raw_tp/sync")
-int sync_cpu(void *ctx)
+static __always_inline int sync_own_cpu(struct task_struct *task)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
 	struct css_set *set = BPF_CORE_READ(task, cgroups);
 	__u32 flags = BPF_CORE_READ(task, flags), cpu = bpf_get_smp_processor_id();
 	struct cpu_state *state = bpf_map_lookup_elem(&cpus, &cpu);
@@ -484,7 +523,39 @@ int sync_cpu(void *ctx)
 	read_counters(&at);
 	owner_of(set, flags, cpu, &owner, false);
 	account(state, &at, cpu, &owner);
+	state->task = (__u64)task;
+	state->ran = BPF_CORE_READ(task, se.sum_exec_runtime);
 	return 0;
+}
+
+SEC("raw_tp/sync")
+int sync_cpu(void *ctx)
+{
+	return sync_own_cpu((void *)bpf_get_current_task());
+}
+
+/*
+ * A task that moves itself (a shell that enters a container's cgroup) changes its owner here and
+ * now.  One that is moved while it runs on another CPU keeps its old owner until its next switch
+ * or sync: nobody can close its stint from here.
+ */
+static __always_inline int on_move(struct task_struct *task)
+{
+	struct task_struct *self = (void *)bpf_get_current_task();
+
+	return task == self ? sync_own_cpu(self) : 0;
+}
+
+SEC("tp_btf/cgroup_attach_task")
+int BPF_PROG(move_btf, struct cgroup *to, const char *path, struct task_struct *task)
+{
+	return on_move(task);
+}
+
+SEC("raw_tp/cgroup_attach_task")
+int move_raw(struct bpf_raw_tracepoint_args *ctx)
+{
+	return on_move((void *)ctx->args[2]);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

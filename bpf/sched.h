@@ -25,9 +25,11 @@ struct cpu_state {
 	__u32 slot;	   /* who owns the running stint */
 	__u32 kthread;	   /* PF_KTHREAD of the running stint */
 	__u64 switches[2]; /* [involuntary, voluntary] since the stint began (fast path) */
+	__u64 task;	   /* task_struct that runs, never followed without probing */
+	__u64 ran;	   /* its se.sum_exec_runtime when it began */
+
 	__u64 booked;	   /* time booked to slots since t0 */
 	__u64 t0;	   /* start of the first stint */
-
 	__u64 counter[MAX_COUNTERS]; /* at the start of the stint */
 	__u64 apart;	   /* rq->clock - rq->clock_task at the start of the stint */
 	__u64 irq;	   /* rq->prev_irq_time, likewise */
@@ -40,7 +42,8 @@ struct cpu_state {
 	__u64 cal_clock;   /* one (rq->clock, CLOCK_MONOTONIC) pair per epoch */
 	__u64 cal_mono;
 	__u64 overflow;	   /* stints that found no slot */
-	__u64 pad[4];
+	__u64 missed;	   /* switches that the tracepoint did not show */
+	__u64 pad;
 };
 _Static_assert(sizeof(struct cpu_state) == 192, "three cache lines");
 

@@ -61,14 +61,13 @@ int activity_open(const char *order, const struct host *host, const struct activ
 {
 	struct hierarchy unused;
 	struct order chosen;
-	int r = read_order(order, &chosen);
+	int r = read_order(order, &chosen), worst = -ENODEV;
 
 	if (r < 0)
 		return r;
 	/* A wish that nobody can meet is an error, not a reason to degrade. */
 	if (config->hierarchy && hierarchy_find(host, config->hierarchy, &unused) == -EINVAL)
 		return -EINVAL;
-	r = -ENODEV;
 	for (size_t i = 0; i < chosen.n; i++) {
 		struct activity_source *source = NULL;
 
@@ -77,11 +76,13 @@ int activity_open(const char *order, const struct host *host, const struct activ
 			*ret = source;
 			return 0;
 		}
+		if (worst == -ENODEV) /* broken is worth more to know than absent */
+			worst = r;
 		log_debug("activity: %s is not used: %s", chosen.drivers[i]->name, strerror(-r));
 	}
 	log_warn("activity: no source works on this machine (tried %s); all energy is unattributed",
 		 order ? order : "auto");
-	return r == -ENOMEM ? r : -ENODEV;
+	return worst;
 }
 
 int activity_alloc(struct activity *activity, uint32_t capacity, unsigned int n_packages)

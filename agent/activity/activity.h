@@ -99,7 +99,8 @@ struct activity_driver {
 extern const struct activity_driver activity_bpf, activity_cgroup, activity_proc;
 extern const char *const activity_driver_names[];
 
-/* Open the first driver of the order ("auto" or a list) that works. */
+/* Open the first driver of the order ("auto" or a list) that works.  -ENODEV when all are absent,
+ * -EINVAL for an unknown name or hierarchy, else why the first one that is here is broken. */
 int activity_open(const char *order, const struct host *host, const struct activity_config *config,
 		  struct activity_source **ret);
 

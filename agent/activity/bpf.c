@@ -115,7 +115,7 @@ static int on_life(void *ctx, void *data, size_t size)
 	return 0;
 }
 
-static void forget_row(struct bpf_source *source, uint32_t slot)
+void bpf_forget_row(struct bpf_source *source, uint32_t slot)
 {
 	struct activity *activity = &source->base.activity;
 	size_t at = (size_t)slot * activity->n_packages;
@@ -142,8 +142,10 @@ static void free_gone(struct bpf_source *source, uint64_t now)
 			return;
 		if (bpf_map_lookup_elem(slot_of, &gone->cgroup_id, &slot) == 0 &&
 		    slot >= SLOT_FIRST && slot < source->n_slots) {
+			if (source->marked[slot])
+				return; /* the ledger has not seen its last time yet */
 			bpf_map_delete_elem(slot_of, &gone->cgroup_id);
-			forget_row(source, slot);
+			bpf_forget_row(source, slot);
 			bpf_map_update_elem(free_slots, NULL, &slot, BPF_ANY);
 		}
 		source->gone_tail = (source->gone_tail + 1) % source->gone_size;
@@ -296,8 +298,8 @@ static int bpf_collect(struct activity_source *base)
 		if (source->seen_cpu[cpu].online)
 			bpf_credit_running(source, cpu, now);
 	}
-	settle(source);
 	free_gone(source, now);
+	settle(source);
 	count_losses(source);
 	activity->t_ns = now;
 	return 0;

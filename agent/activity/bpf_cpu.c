@@ -14,7 +14,8 @@
 #include "bpf/sched.skel.h"
 #include "platform/scope.h"
 
-#define TORN_RETRIES 2000
+#define TORN_RETRIES   2000
+#define CALIBRATION_NS 4000000000ull
 
 #define BARRIER() __atomic_thread_fence(__ATOMIC_ACQUIRE)
 
@@ -41,14 +42,20 @@ static void credit(struct bpf_source *source, unsigned int cpu, uint32_t row, in
 	bpf_mark_active(source, row);
 }
 
+/* A row belongs to the cgroup that the CPU's slot names; a slot that was reused starts a new row.
+ */
 static void bind_row(struct bpf_source *source, unsigned int cpu, uint32_t slot)
 {
 	struct activity_row *row = &source->base.activity.rows[slot];
 	uint64_t id;
 
-	if (slot < SLOT_FIRST || row->cgroup_id)
+	if (slot < SLOT_FIRST)
 		return;
 	id = LOAD_ONCE(source->slots[(size_t)cpu * source->n_slots + slot].cgroup_id);
+	if (row->cgroup_id == id)
+		return;
+	if (row->cgroup_id)
+		bpf_forget_row(source, slot);
 	row->cgroup_id = id;
 }
 
@@ -69,6 +76,9 @@ static void take_slot(struct bpf_source *source, unsigned int cpu, uint32_t numb
 	unsigned int package = source->topology->package_of[cpu];
 	uint64_t ns = now.ns - seen->ns;
 
+	/* Taken again and nothing new: it may be the entry of a cgroup that is gone by now. */
+	if (memcmp(&now, seen, sizeof(now)) == 0)
+		return;
 	bind_row(source, cpu, number);
 	source->seen_cpu[cpu].read_ns += ns;
 	credit(source, cpu, number, (int64_t)ns);
@@ -118,25 +128,33 @@ static void take_log(struct bpf_source *source, unsigned int cpu)
 	seen->log_tail = begun ? MAX(seen->log_tail, MIN(mark, head)) : head;
 }
 
-/* The smallest of the newest calibrations: rq->clock is at most older than the pair says. */
-static uint64_t clock_offset(const struct seen_cpu *seen)
+/*
+ * rq->clock is as old as its last update, some microseconds when all is well and much more when the
+ * hypervisor was in between or the scheduler skipped the update: so the least of many calibrations
+ * is the true one.  Two windows of some seconds let it follow a clock that is being slewed.
+ */
+static uint64_t clock_offset(const struct bpf_source *source, const struct seen_cpu *seen)
 {
-	uint64_t least = seen->offset[0];
-	unsigned int i;
-
-	for (i = 1; i < MIN(seen->n_offsets, (unsigned int)CAL_WINDOW); i++) {
-		if ((int64_t)(seen->offset[i] - least) < 0)
-			least = seen->offset[i];
-	}
-	return least;
+	if (!seen->offset_ns)
+		return source->control->offset;
+	return (int64_t)(seen->offset_before - seen->offset) < 0 ? seen->offset_before
+								 : seen->offset;
 }
 
 void bpf_take_calibration(struct seen_cpu *seen, uint64_t cal_clock, uint64_t cal_mono)
 {
+	uint64_t offset = cal_mono - cal_clock;
+
 	if (!cal_mono || cal_mono == seen->cal_mono)
 		return;
 	seen->cal_mono = cal_mono;
-	seen->offset[seen->n_offsets++ % CAL_WINDOW] = cal_mono - cal_clock;
+	if (!seen->offset_ns || cal_mono - seen->offset_ns > CALIBRATION_NS) {
+		seen->offset_before = seen->offset_ns ? seen->offset : offset;
+		seen->offset = offset;
+		seen->offset_ns = cal_mono;
+	} else if ((int64_t)(offset - seen->offset) < 0) {
+		seen->offset = offset;
+	}
 }
 
 /* Who runs now, consistently.  False while the CPU is being written for too long. */
@@ -166,7 +184,7 @@ static bool take_state(struct bpf_source *source, unsigned int cpu)
 	seen->open = t0 != 0;
 	seen->t0 = t0;
 	seen->slot = slot;
-	seen->epoch_ns = start + (seen->n_offsets ? clock_offset(seen) : source->control->offset);
+	seen->epoch_ns = start + clock_offset(source, seen);
 	return true;
 }
 
@@ -186,7 +204,7 @@ void bpf_read_cpu(struct bpf_source *source, unsigned int cpu)
 void bpf_credit_running(struct bpf_source *source, unsigned int cpu, uint64_t now)
 {
 	struct seen_cpu *seen = &source->seen_cpu[cpu];
-	uint64_t offset = seen->n_offsets ? clock_offset(seen) : source->control->offset;
+	uint64_t offset = clock_offset(source, seen);
 	int64_t live;
 
 	if (!seen->open)

@@ -261,6 +261,8 @@ static int load_sched(struct bpf_source *source, const struct activity_config *c
 		return -errno;
 	bpf_program__set_autoload(source->sched->progs.switch_btf, direct);
 	bpf_program__set_autoload(source->sched->progs.switch_raw, !direct);
+	bpf_program__set_autoload(source->sched->progs.move_btf, direct);
+	bpf_program__set_autoload(source->sched->progs.move_raw, !direct);
 	bpf_program__set_autoattach(source->sched->progs.sync_cpu, false);
 	source->sched->rodata->n_counters = counters ? 2 : 0;
 	r = set_sizes(source, config);
@@ -324,7 +326,7 @@ static void visit_cpus(struct bpf_source *source)
  */
 static void open_stints(struct bpf_source *source)
 {
-	unsigned int round, rounds = source->n_cpus <= 64 ? CAL_WINDOW : 2, cpu;
+	unsigned int round, rounds = source->n_cpus <= 64 ? 8 : 2, cpu;
 
 	for (round = 0; round < rounds; round++) {
 		source->control->epoch++;
@@ -334,8 +336,8 @@ static void open_stints(struct bpf_source *source)
 					     source->cpus[cpu].cal_mono);
 	}
 	for (cpu = 0; cpu < source->n_cpus; cpu++) {
-		if (source->seen_cpu[cpu].n_offsets)
-			source->control->offset = source->seen_cpu[cpu].offset[0];
+		if (source->seen_cpu[cpu].offset_ns)
+			source->control->offset = source->seen_cpu[cpu].offset;
 	}
 	for (cpu = 0; cpu < source->n_cpus; cpu++) {
 		if (source->seen_cpu[cpu].online && !source->cpus[cpu].t0)

@@ -17,15 +17,14 @@ struct seen_slot {
 	uint64_t ns, cycles, instructions, switches[2];
 };
 
-#define CAL_WINDOW 8
-
 /* What the agent knows of one CPU. */
 struct seen_cpu {
-	uint64_t log_tail;           /* touched log entries taken */
-	uint64_t read_ns;            /* sum of everything read from its slots since t0 */
-	uint64_t t0;                 /* of cpu_state, when it was first seen */
-	uint64_t offset[CAL_WINDOW]; /* newest calibrations: CLOCK_MONOTONIC minus rq->clock */
-	unsigned int n_offsets;
+	uint64_t log_tail; /* touched log entries taken */
+	uint64_t read_ns;  /* sum of everything read from its slots since t0 */
+	uint64_t t0;       /* of cpu_state, when it was first seen */
+	/* CLOCK_MONOTONIC minus rq->clock: least of this and of the previous calibration window. */
+	uint64_t offset, offset_before;
+	uint64_t offset_ns; /* when this window began; 0: no calibration yet */
 	uint64_t cal_mono;  /* of the newest one taken */
 	uint64_t epoch_ns;  /* when the running stint was last known to begin, CLOCK_MONOTONIC */
 	uint32_t slot;      /* owner of the running stint */
@@ -88,6 +87,9 @@ void bpf_credit_running(struct bpf_source *source, unsigned int cpu, uint64_t no
 void bpf_take_calibration(struct seen_cpu *seen, uint64_t cal_clock, uint64_t cal_mono);
 /* A CPU that comes back online starts afresh: the time that it was away is nobody's. */
 void bpf_restart_cpu(struct bpf_source *source, unsigned int cpu);
+
+/* bpf.c.  A row starts over, for another cgroup. */
+void bpf_forget_row(struct bpf_source *source, uint32_t slot);
 
 /* bpf_load.c.  Open, load and attach; what cannot be is logged with its remedy.  0 or -errno. */
 int bpf_load(struct bpf_source *source, const struct activity_config *config);

@@ -106,17 +106,22 @@ static void add_cpu(void *ctx, unsigned int cpu, uint64_t ns)
 	by->parts[package < by->self->tree.n_parts ? package : 0] += ns;
 }
 
+/* -EINVAL for any text that is not what the kernel writes: a file that is there is not gone. */
 static int parse_usage(const struct cgroup_source *self, struct by_package *ret)
 {
+	uint64_t usec;
 	int r;
 
-	if (!self->hierarchy.unified && self->tree.n_parts > 1)
-		return proctext_percpu(self->text, add_cpu, ret);
-	if (!self->hierarchy.unified)
-		return parse_u64(self->text, &ret->parts[0]);
-	r = parse_flat_keyed(self->text, "usage_usec", &ret->parts[0]);
-	ret->parts[0] *= 1000;
-	return r;
+	if (self->hierarchy.unified) {
+		r = parse_flat_keyed(self->text, "usage_usec", &usec);
+		if (r == 0 && __builtin_mul_overflow(usec, 1000, &ret->parts[0]))
+			r = -ERANGE;
+	} else if (self->tree.n_parts > 1) {
+		r = proctext_percpu(self->text, add_cpu, ret);
+	} else {
+		r = parse_u64(self->text, &ret->parts[0]);
+	}
+	return r < 0 ? -EINVAL : 0;
 }
 
 /* Bring a group's totals up to now.  -ENODEV or -ENOENT: it is gone. */
@@ -160,9 +165,12 @@ static void read_groups(struct cgroup_source *self)
 		else
 			error = r; /* its last total stands until it can be read again */
 	}
-	if (health_changed(&self->health, error))
-		log_warn("cgroup: %s usage of some cgroups: %s",
-			 error ? "cannot read" : "can read again", strerror(-error));
+	if (!health_changed(&self->health, error))
+		return;
+	if (error)
+		log_warn("cgroup: cannot read the usage of some cgroups: %s", strerror(-error));
+	else
+		log_info("cgroup: the usage of all cgroups can be read again");
 }
 
 /* Before its children are listed, so that none can be made unseen. */
@@ -314,9 +322,9 @@ static int collect(struct activity_source *source)
 	if (scan_is_due(self, self->now_ns)) {
 		r = scan(self);
 		if (health_changed(&self->walk_health, r))
-			log_warn("cgroup: %s all of hierarchy '%s': %s",
-				 r ? "cannot list" : "can list again", source->hierarchy,
-				 strerror(-r));
+			log_warn("cgroup: hierarchy '%s' can %s", source->hierarchy,
+				 r ? "not be listed to its end; new cgroups stay with their parents"
+				   : "be listed again");
 	}
 	r = cputime_update(&self->time);
 	if (r < 0)

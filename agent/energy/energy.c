@@ -65,7 +65,7 @@ void probe_add(struct probe_list *list, const struct probe_row *row)
 		return;
 	if (list->n == list->capacity) {
 		size_t capacity = list->capacity ? 2 * list->capacity : 16;
-		struct probe_row *rows = reallocarray(list->rows, capacity, sizeof(*rows));
+		struct probe_row *rows = realloc(list->rows, capacity * sizeof(*rows));
 
 		/* A report with a row less is better than an agent less. */
 		if (!rows)

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "platform/log.h"
 #include "platform/scope.h"
 
 /*
@@ -144,7 +145,7 @@ static int model_open(const struct host *host, const struct energy_config *confi
 	struct machine_facts facts;
 
 	if (!model)
-		return -ENOMEM;
+		return log_errno(-ENOMEM, "model: cannot open");
 	machine_facts_read(host, config->topology, &facts);
 	model_curve(&facts, &model->curve);
 	model->threads = facts.threads;

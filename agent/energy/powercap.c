@@ -147,7 +147,7 @@ static int powercap_open(const struct host *host, const struct energy_config *co
 	if (source)
 		source->class_fd = -1;
 	if (!source || !scan)
-		return -ENOMEM;
+		return log_errno(-ENOMEM, "powercap: cannot open");
 	if (host->sys_fd >= 0)
 		source->class_fd =
 			openat(host->sys_fd, "class/powercap", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

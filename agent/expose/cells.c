@@ -52,6 +52,12 @@ static void next_cell(const char *text, struct cell *ret)
 	uint32_t code;
 
 	ret->taken = utf8_next(text, &code);
+	if (code >= 0x20 && code < 0x7f) {
+		ret->text[0] = (char)code;
+		ret->text[1] = '\0';
+		ret->width = 1;
+		return;
+	}
 	if (in_ranges(unsafe, ARRAY_SIZE(unsafe), code)) {
 		if (code < 0x100)
 			snprintf(ret->text, sizeof(ret->text), "\\x%02x", code);

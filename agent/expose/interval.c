@@ -29,6 +29,7 @@ static void wake(struct interval *interval)
 		return;
 	interval->asleep = false;
 	MHD_resume_connection(interval->connection);
+	interval->list->woken(interval->list->ctx);
 }
 
 static void look(void *ctx)

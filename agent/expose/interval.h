@@ -26,7 +26,9 @@ struct interval_list {
 	struct snapshot_pool *pool;
 	struct interval *first;
 	unsigned int n;
-	bool closing; /* no interval begins any more, those that wait have been woken */
+	bool closing;             /* those that waited have been woken; no interval begins */
+	void (*woken)(void *ctx); /* MHD_run() is due: resuming alone makes no event */
+	void *ctx;
 };
 
 /*

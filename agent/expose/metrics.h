@@ -60,7 +60,7 @@ enum metric_type { METRIC_counter, METRIC_gauge, METRIC_info, METRIC_histogram }
 	  "Context switches booked as unattributed because the cgroup table was full.")            \
 	X(AGENT_DROPPED, "podjoule_agent_dropped_cgroups", counter, "",                            \
 	  "Cgroups that found no account because the ledger was full.")                            \
-	X(AGENT_COUNTER_ERRORS, "podjoule_agent_counter_errors", counter, "",                      \
+	X(AGENT_PMU_ERRORS, "podjoule_agent_pmu_errors", counter, "",                              \
 	  "Reads of hardware counters that failed.")                                               \
 	X(AGENT_TORN, "podjoule_agent_torn_reads", counter, "",                                    \
 	  "CPUs that a tick left to the next one because they were being written.")                \

@@ -18,22 +18,45 @@ static void headline(const struct overview *o, const char *what, const char *tex
 	sbuf_putc(o->out, '\n');
 }
 
-/* "package, dram measured (powercap), platform modelled ±35 % (model)" */
+static bool same_ground(const struct zone *a, const struct zone *b)
+{
+	return a->quality == b->quality && !strcmp(a->source, b->source) &&
+	       !(a->error_ratio < b->error_ratio) && !(a->error_ratio > b->error_ratio);
+}
+
+/* No zone before it has its source and quality (and its kind, if asked). */
+static bool is_first(const struct snapshot *s, size_t zone, bool of_its_kind)
+{
+	const struct zone *this = &s->zones[zone].zone;
+
+	for (size_t i = 0; i < zone; i++) {
+		const struct zone *other = &s->zones[i].zone;
+
+		if (same_ground(other, this) && (!of_its_kind || other->kind == this->kind))
+			return false;
+	}
+	return true;
+}
+
+/* "package, dram measured (powercap); platform modelled ±35 % (model)" */
 static void describe_sources(const struct snapshot *s, struct sbuf *line)
 {
 	for (size_t i = 0; i < s->n_zones; i++) {
-		const struct zone *zone = &s->zones[i].zone;
-		bool seen = false;
+		const struct zone *ground = &s->zones[i].zone;
+		const char *between = line->len ? "; " : "";
 
-		for (size_t k = 0; k < i; k++)
-			seen |= s->zones[k].zone.kind == zone->kind;
-		if (seen)
+		if (!is_first(s, i, false))
 			continue;
-		sbuf_printf(line, "%s%s %s", line->len ? ", " : "", zone_kind_name(zone->kind),
-			    quality_name(zone->quality));
-		if (zone->quality != QUALITY_MEASURED)
-			sbuf_printf(line, " ±%.0f %%", 100 * zone->error_ratio);
-		sbuf_printf(line, " (%s)", zone->source);
+		for (size_t k = i; k < s->n_zones; k++) {
+			if (!is_first(s, k, true) || !same_ground(&s->zones[k].zone, ground))
+				continue;
+			sbuf_printf(line, "%s%s", between, zone_kind_name(s->zones[k].zone.kind));
+			between = ", ";
+		}
+		sbuf_printf(line, " %s", quality_name(ground->quality));
+		if (ground->quality != QUALITY_MEASURED)
+			sbuf_printf(line, " ±%.0f %%", 100 * ground->error_ratio);
+		sbuf_printf(line, " (%s)", ground->source);
 	}
 	if (!s->n_zones)
 		sbuf_puts(line, "no source: CPU time only");

@@ -280,6 +280,13 @@ static void on_timer(void *ctx)
 	run(ctx);
 }
 
+static void on_woken(void *ctx)
+{
+	struct page_server *server = ctx;
+
+	loop_timer_set(server->run_timer, host_monotonic_ns());
+}
+
 static void on_forget(void *ctx)
 {
 	struct page_server *server = ctx;
@@ -327,7 +334,9 @@ int page_open(struct loop *loop, const struct page_config *config, struct page_s
 	server->loop = loop;
 	server->config = *config;
 	server->epoll_fd = -1;
-	server->intervals = (struct interval_list){ .loop = loop, .pool = config->pool };
+	server->intervals = (struct interval_list){
+		.loop = loop, .pool = config->pool, .woken = on_woken, .ctx = server
+	};
 	r = body_cache_new(config->pool, &server->bodies);
 	if (r < 0)
 		return r;
@@ -347,8 +356,9 @@ int page_open(struct loop *loop, const struct page_config *config, struct page_s
 		return r;
 
 	listener_name(config->host, server->port, name, sizeof(name));
-	log_info("page: serving %s on http://%s",
-		 config->health_only ? "/healthz and /readyz" : "/metrics", name);
+	log_info("page: serving %s on %s%s",
+		 config->health_only ? "/healthz and /readyz" : "/metrics",
+		 config->host[0] ? "http://" : "", name);
 	*ret = TAKE_PTR(server);
 	return 0;
 }

@@ -10,7 +10,7 @@
 #include "expose/metrics.h"
 
 #ifndef PODJOULE_VERSION
-#define PODJOULE_VERSION "0.1.0"
+#define PODJOULE_VERSION "unknown"
 #endif
 
 static const struct {
@@ -433,7 +433,7 @@ static void render_agent(struct metrics *m)
 	agent_count(m, FAMILY_AGENT_LOST, stats->lost_events);
 	agent_count(m, FAMILY_AGENT_OVERFLOW, stats->overflow_switches);
 	agent_count(m, FAMILY_AGENT_DROPPED, stats->dropped);
-	agent_count(m, FAMILY_AGENT_COUNTER_ERRORS, stats->counter_errors);
+	agent_count(m, FAMILY_AGENT_PMU_ERRORS, stats->counter_errors);
 	agent_count(m, FAMILY_AGENT_TORN, stats->torn_reads);
 	agent_count(m, FAMILY_AGENT_FOLDED, stats->folded);
 	agent_seconds(m, FAMILY_AGENT_CPU, stats->cpu_ns);

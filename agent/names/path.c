@@ -52,7 +52,7 @@ static void enter(struct path_name *name)
 {
 	if (!name->node_container[0])
 		memcpy(name->node_container, name->container_id, sizeof(name->node_container));
-	name->container_id[0] = '\0';
+	memset(name->container_id, 0, sizeof(name->container_id));
 }
 
 static void set_runtime(struct path_name *name, const char *runtime)

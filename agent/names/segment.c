@@ -44,7 +44,7 @@ void word_copy(struct word word, char *ret, size_t size)
 	size_t len = MIN(word.len, size - 1);
 
 	memcpy(ret, word.text, len);
-	ret[len] = '\0';
+	memset(ret + len, 0, size - len);
 }
 
 static struct word skip(struct word word, size_t n)
@@ -73,18 +73,26 @@ static struct word first_part(struct word word, char c)
 	return (struct word){ word.text, found ? (size_t)(found - word.text) : 0 };
 }
 
-static size_t count_of(struct word word, const char *set)
+static bool is_digits(struct word word)
 {
 	size_t n = 0;
 
-	while (n < word.len && word.text[n] && strchr(set, word.text[n]))
+	while (n < word.len && word.text[n] >= '0' && word.text[n] <= '9')
 		n++;
-	return n;
+	return n && n == word.len;
 }
 
+/* As runtimes write their ids: no capitals. */
 static bool is_hex(struct word word, size_t len)
 {
-	return word.len == len && count_of(word, "0123456789abcdef") == len;
+	size_t n = 0;
+
+	if (word.len != len)
+		return false;
+	while (n < len && ((word.text[n] >= '0' && word.text[n] <= '9') ||
+			   (word.text[n] >= 'a' && word.text[n] <= 'f')))
+		n++;
+	return n == len;
 }
 
 static int hex_digit(char c)
@@ -114,7 +122,7 @@ static void unescape(struct word word, char *ret, size_t size)
 		}
 		ret[n++] = c;
 	}
-	ret[n] = '\0';
+	memset(ret + n, 0, size - n);
 }
 
 static const char *runtime_of(struct word prefix)
@@ -146,7 +154,7 @@ static bool is_ecs_task(const struct segment *segment)
 	struct word task = first_part(segment->name, '-'), serial = last_part(segment->name, '-');
 
 	return word_is(segment->grandparent, "ecs") && is_hex(segment->parent, HASH_LEN) &&
-	       is_hex(task, HASH_LEN) && serial.len && count_of(serial, "0123456789") == serial.len;
+	       is_hex(task, HASH_LEN) && is_digits(serial);
 }
 
 /* [prefix-]<id>[.scope] and slice:prefix:<id>; monitors (conmon) have a prefix of their own. */

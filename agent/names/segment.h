@@ -42,7 +42,7 @@ bool segment_is_vm(const struct segment *segment, struct vm_match *ret);
 
 bool word_is(struct word word, const char *text);
 bool word_ends(struct word word, const char *end);
-/* What does not fit is cut off. */
+/* What does not fit is cut off, what is left over is 0: equal names are equal bytes. */
 void word_copy(struct word word, char *ret, size_t size);
 
 #endif

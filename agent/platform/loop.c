@@ -13,7 +13,6 @@
 #include "platform/scope.h"
 
 #define BATCH 32
-#define NEVER UINT64_MAX /* armed_ns: what the timerfd is set to is not known */
 
 struct watch {
 	struct watch *next;
@@ -142,10 +141,10 @@ static void fire_timers(void *ctx, uint32_t events _unused_)
 	struct loop_timer **end = &loop->due;
 	uint64_t now = now_ns();
 
-	/* Setting the timerfd again, which the next round does, also takes its count: no read. */
-	loop->armed_ns = NEVER;
-	/* What is due is taken out first: a timer that sets itself into the past waits a round and
-	 * starves nobody, and a callback may free any timer in either list. */
+	/* The timerfd is not read: setting it again, which the next round does, takes its count,
+	 * and a next deadline that is the same instant is due as well.  What is due is taken out
+	 * first: a timer that sets itself into the past waits a round and starves nobody, and a
+	 * callback may free any timer in either list. */
 	while (loop->timers && loop->timers->at_ns <= now) {
 		struct loop_timer *timer = loop->timers;
 
@@ -253,7 +252,7 @@ void loop_timer_set(struct loop_timer *timer, uint64_t at_ns)
 	struct loop_timer **at;
 
 	unlink_timer(timer);
-	timer->at_ns = MIN(at_ns, NEVER - 1);
+	timer->at_ns = at_ns;
 	if (!at_ns || !timer->loop)
 		return;
 	/* Equal deadlines fire in the order that they were set in. */

@@ -183,6 +183,11 @@ int sbuf_nano(struct sbuf *buf, unsigned __int128 nano)
 	return sbuf_append(buf, first, (size_t)(end - first));
 }
 
+/* Bytes that are more than themselves: the end, controls, quote, backslash, all beyond ASCII. */
+static const bool special[256] = {
+	[0 ... 0x1f] = true, ['"'] = true, ['\\'] = true, [0x80 ... 0xff] = true
+};
+
 static inline bool is_tail(unsigned char c)
 {
 	return (c & 0xc0) == 0x80;
@@ -218,9 +223,14 @@ static int append_escaped(struct sbuf *buf, const char *text, bool json)
 	const unsigned char *s = (const unsigned char *)text, *run = s;
 	char escape[8];
 
-	while (*s) {
+	for (;;) {
 		size_t len = 1, skip = 1;
 
+		/* Most names are plain from end to end: one look-up a byte. */
+		while (!special[*s])
+			s++;
+		if (!*s)
+			break;
 		if (*s == '"' || *s == '\\') {
 			escape[0] = '\\';
 			escape[1] = (char)*s;
