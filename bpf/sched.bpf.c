@@ -98,29 +98,23 @@ struct {
 
 /* ---- owner --------------------------------------------------------------------------------- */
 
-static __always_inline __u64 cgroup_id(struct css_set *set, const bool direct)
+static __always_inline struct cgroup *cgroup_of(struct css_set *set, const bool direct)
 {
-	struct cgroup *cgroup;
+	struct cgroup_subsys_state *css = NULL;
 
-	if (subsys == ~0u) {
-		cgroup = LOAD(direct, set, dfl_cgrp);
-	} else if (direct) {
+	if (subsys == ~0u)
+		return LOAD(direct, set, dfl_cgrp);
+	if (direct) {
 		/* subsys is known at load: the verifier sees a constant offset. */
-		struct cgroup_subsys_state **row =
-			(void *)set + bpf_core_field_offset(struct css_set, subsys) +
-			subsys * sizeof(void *);
-		struct cgroup_subsys_state *css = *row;
-
-		cgroup = css->cgroup;
-	} else {
-		struct cgroup_subsys_state *css = NULL;
-
-		bpf_probe_read_kernel(&css, sizeof(css),
-				      (void *)set + bpf_core_field_offset(struct css_set, subsys) +
-					      subsys * sizeof(void *));
-		cgroup = BPF_CORE_READ(css, cgroup);
+		css = *(struct cgroup_subsys_state **)((void *)set +
+						       bpf_core_field_offset(struct css_set, subsys) +
+						       subsys * sizeof(void *));
+		return css->cgroup;
 	}
-	return direct ? cgroup->kn->id : BPF_CORE_READ(cgroup, kn, id);
+	bpf_probe_read_kernel(&css, sizeof(css),
+			      (void *)set + bpf_core_field_offset(struct css_set, subsys) +
+				      subsys * sizeof(void *));
+	return BPF_CORE_READ(css, cgroup);
 }
 
 /* First sight of a cgroup on any CPU: take a free slot and tell the others through the hash. */
@@ -147,7 +141,7 @@ static __always_inline struct slot *slot_at(__u32 cpu, __u32 slot)
 }
 
 /* Not in this CPU's cache.  Overflow is not cached: a slot that becomes free is used at once. */
-static __always_inline __u32 slot_miss(__u64 id, __u32 way, struct tlb *tlb, __u32 cpu)
+static __always_inline __u32 slot_miss(struct tlb_entry *entry, __u64 key, __u64 id, __u32 cpu)
 {
 	__u32 *known = bpf_map_lookup_elem(&slot_of, &id);
 	__u32 number = known ? *known : slot_new(id);
@@ -158,22 +152,28 @@ static __always_inline __u32 slot_miss(__u64 id, __u32 way, struct tlb *tlb, __u
 	slot = slot_at(cpu, number);
 	if (slot)
 		slot->cgroup_id = id; /* the agent learns here whose slot it is */
-	tlb->entry[way].cgroup_id = id;
-	tlb->entry[way].slot = number;
+	entry->cgroup = key;
+	entry->slot = number;
+	entry->generation = control.generation;
 	return number;
 }
 
-static __always_inline __u32 slot_of_cgroup(__u64 id, __u32 cpu)
+static __always_inline __u32 slot_of_set(struct cpu_state *state, struct css_set *set, __u32 cpu,
+					 const bool direct)
 {
-	__u32 way = ((id * 0x9E3779B97F4A7C15ULL) >> 56) & (TLB_ENTRIES - 1);
+	struct cgroup *cgroup = cgroup_of(set, direct);
 	struct tlb *tlb = bpf_map_lookup_elem(&tlbs, &cpu);
+	struct tlb_entry *entry;
+	__u64 key;
 
 	if (!tlb)
 		return SLOT_OVERFLOW;
-	if (tlb->entry[way].cgroup_id == id)
-		return tlb->entry[way].slot;
-
-	return slot_miss(id, way, tlb, cpu);
+	state->key = (__u64)cgroup;
+	key = *(volatile __u64 *)&state->key;
+	entry = &tlb->entry[((key * 0x9E3779B97F4A7C15ULL) >> 56) & (TLB_ENTRIES - 1)];
+	if (entry->cgroup == key && entry->generation == (__u32)control.generation)
+		return entry->slot;
+	return slot_miss(entry, key, direct ? cgroup->kn->id : BPF_CORE_READ(cgroup, kn, id), cpu);
 }
 
 /* ---- account ------------------------------------------------------------------------------- */
@@ -286,7 +286,7 @@ static __always_inline void wake_agent(struct cpu_state *state, __u64 ns)
 }
 
 /* Close the running stint and open the next one. */
-static __noinline void account(struct cpu_state *state, const struct moment *at, __u32 cpu,
+static __always_inline void account(struct cpu_state *state, const struct moment *at, __u32 cpu,
 				    const struct next *next)
 {
 	struct slot *slot = slot_at(cpu, state->slot);
@@ -352,8 +352,8 @@ static __always_inline void read_counters(struct moment *at)
 	at->counter[1] = bpf_perf_event_read(&instructions, BPF_F_CURRENT_CPU);
 }
 
-static __always_inline void owner_of(struct css_set *set, __u32 flags, __u32 cpu,
-				     struct next *next, const bool direct)
+static __always_inline void owner_of(struct cpu_state *state, struct css_set *set, __u32 flags,
+				     __u32 cpu, struct next *next, const bool direct)
 {
 	if (flags & PF_IDLE) {
 		next->slot = SLOT_IDLE;
@@ -361,7 +361,14 @@ static __always_inline void owner_of(struct css_set *set, __u32 flags, __u32 cpu
 	}
 	next->cset = (__u64)set;
 	next->kthread = flags & PF_KTHREAD;
-	next->slot = next->kthread ? SLOT_KERNEL : slot_of_cgroup(cgroup_id(set, direct), cpu);
+	next->slot = next->kthread ? SLOT_KERNEL : slot_of_set(state, set, cpu, direct);
+}
+
+/* The same, out of the way of the switch. */
+static __noinline void account_apart(struct cpu_state *state, const struct moment *at, __u32 cpu,
+				     const struct next *next)
+{
+	account(state, at, cpu, next);
 }
 
 /* ---- hooks --------------------------------------------------------------------------------- */
@@ -404,8 +411,42 @@ static __noinline void on_missed(struct cpu_state *state, struct task_struct *pr
 	left.now = arrival + BPF_CORE_READ(gone, se.sum_exec_runtime) - state->ran;
 	if (left.now <= state->start || left.now >= at->now)
 		return;
-	owner_of(prev->cgroups, prev->flags, cpu, &owner, true);
-	account(state, &left, cpu, &owner);
+	owner_of(state, prev->cgroups, prev->flags, cpu, &owner, true);
+	account_apart(state, &left, cpu, &owner);
+}
+
+/* Another owner: close the stint, open the next. */
+static __always_inline void on_change(struct cpu_state *state, struct task_struct *prev,
+				      struct task_struct *next, struct rq *rq, __u32 cpu,
+				      const bool direct)
+{
+	struct css_set *set = LOAD(direct, next, cgroups);
+	__u32 flags = LOAD(direct, next, flags);
+	struct moment at = {};
+	struct next owner = {};
+
+	if (rq) {
+		at.now = rq->clock;
+		if (TIME_APART)
+			at.apart = at.now - rq->clock_task;
+		if (KEEPS_IRQ)
+			at.irq = rq->prev_irq_time;
+	} else {
+		at.now = bpf_ktime_get_ns();
+	}
+	read_counters(&at);
+	if (direct && state->task && state->task != (__u64)prev)
+		on_missed(state, prev, &at, cpu);
+	owner_of(state, set, flags, cpu, &owner, direct);
+	account(state, &at, cpu, &owner);
+	run(state, next, direct);
+}
+
+/* Apart, so that the path of an unchanged owner keeps its registers. */
+static __noinline void on_change_btf(struct cpu_state *state, struct task_struct *prev,
+				     struct task_struct *next, struct rq *rq, __u32 cpu)
+{
+	on_change(state, prev, next, rq, cpu, true);
 }
 
 static __always_inline int on_switch(bool preempt, struct task_struct *prev,
@@ -413,12 +454,8 @@ static __always_inline int on_switch(bool preempt, struct task_struct *prev,
 {
 	struct css_set *set = LOAD(direct, next, cgroups);
 	__u32 flags = LOAD(direct, next, flags);
-	bool voluntary = !preempt && !is_running(prev, direct);
-	struct moment at = {};
-	struct next owner = {};
 	struct cpu_state *state;
 	struct rq *rq = NULL;
-	bool missed;
 	__u32 cpu;
 
 	/* The run queue's clock was read by __schedule() a moment ago, and costs nothing here. */
@@ -431,35 +468,23 @@ static __always_inline int on_switch(bool preempt, struct task_struct *prev,
 	state = bpf_map_lookup_elem(&cpus, &cpu);
 	if (!state)
 		return 0;
+	if (!preempt && !is_running(prev, direct))
+		state->switches[1]++;
+	else
+		state->switches[0]++;
 
 	/*
 	 * The same owner goes on.  The stored css_set must be that of prev as well: a running task
 	 * that was moved to another cgroup would else keep its old owner for ever.  And prev must be
 	 * the task that we saw coming: idle shares its css_set with the root cgroup.
 	 */
-	state->switches[voluntary]++;
-	missed = direct && state->task != (__u64)prev;
-	if ((__u64)set == state->cset && !((flags ^ state->kthread) & PF_KTHREAD) &&
-	    set == LOAD(direct, prev, cgroups) && !(flags & PF_IDLE) && !missed) {
+	if ((__u64)set == state->cset && !((flags ^ state->kthread) & (PF_KTHREAD | PF_IDLE)) &&
+	    set == LOAD(direct, prev, cgroups) && (!direct || state->task == (__u64)prev))
 		run(state, next, direct);
-		return 0;
-	}
-
-	if (rq) {
-		at.now = rq->clock;
-		if (TIME_APART)
-			at.apart = at.now - rq->clock_task;
-		if (KEEPS_IRQ)
-			at.irq = rq->prev_irq_time;
-	} else {
-		at.now = bpf_ktime_get_ns();
-	}
-	read_counters(&at);
-	if (missed && state->task)
-		on_missed(state, prev, &at, cpu);
-	owner_of(set, flags, cpu, &owner, direct);
-	account(state, &at, cpu, &owner);
-	run(state, next, direct);
+	else if (direct)
+		on_change_btf(state, prev, next, rq, cpu);
+	else
+		on_change(state, prev, next, NULL, cpu, false);
 	return 0;
 }
 
@@ -521,8 +546,8 @@ static __always_inline int sync_own_cpu(struct task_struct *task)
 	at.now = at.mono - offset;
 	time_apart(task, state, &at);
 	read_counters(&at);
-	owner_of(set, flags, cpu, &owner, false);
-	account(state, &at, cpu, &owner);
+	owner_of(state, set, flags, cpu, &owner, false);
+	account_apart(state, &at, cpu, &owner);
 	state->task = (__u64)task;
 	state->ran = BPF_CORE_READ(task, se.sum_exec_runtime);
 	return 0;
@@ -556,6 +581,21 @@ SEC("raw_tp/cgroup_attach_task")
 int move_raw(struct bpf_raw_tracepoint_args *ctx)
 {
 	return on_move((void *)ctx->args[2]);
+}
+
+/* After this the cgroup's memory may become another's: no cached address is trusted any more. */
+SEC("tp_btf/cgroup_release")
+int release_btf(void *ctx)
+{
+	control.generation++;
+	return 0;
+}
+
+SEC("raw_tp/cgroup_release")
+int release_raw(void *ctx)
+{
+	control.generation++;
+	return 0;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -43,7 +43,7 @@ struct cpu_state {
 	__u64 cal_mono;
 	__u64 overflow;	   /* stints that found no slot */
 	__u64 missed;	   /* switches that the tracepoint did not show */
-	__u64 pad;
+	__u64 key;	   /* scratch: the verifier lets no pointer be hashed, a stored one it does */
 };
 _Static_assert(sizeof(struct cpu_state) == 192, "three cache lines");
 
@@ -59,10 +59,16 @@ struct slot {
 };
 _Static_assert(sizeof(struct slot) == 64, "one cache line");
 
+/*
+ * Each CPU's cache from a cgroup to its slot.  Its key is the address of struct cgroup, which saves
+ * two loads a switch; an address can be reused once its cgroup was released, and then the
+ * generation moves on.
+ */
 struct tlb {
-	struct {
-		__u64 cgroup_id;
-		__u64 slot;
+	struct tlb_entry {
+		__u64 cgroup;
+		__u32 slot;
+		__u32 generation;
 	} entry[TLB_ENTRIES];
 };
 
@@ -71,6 +77,7 @@ struct control {
 	__u64 epoch;   /* moves with every tick */
 	__u64 wake_ns; /* wake the agent once a CPU has booked this much; 0: never */
 	__u64 woken;   /* a record is on its way */
+	__u64 generation; /* moves when a cgroup was released */
 	__u64 offset;  /* CLOCK_MONOTONIC minus the run queues' clock, for a CPU never calibrated */
 };
 

@@ -73,7 +73,8 @@ struct activity_config {
 	const char *btf;       /* file with the kernel's BTF, or NULL */
 	uint32_t max_cgroups;
 	bool raw_tracepoint; /* bpf: do not try tp_btf (tests, benchmarks) */
-	bool no_counters;    /* bpf: leave the PMU alone (benchmarks) */
+	bool no_counters;    /* bpf: leave the PMU alone (benchmarks), */
+	bool any_counters;   /* or use it at any price (tests, benchmarks) */
 	struct probe_list *probe;
 };
 

@@ -122,10 +122,10 @@ void bpf_forget_row(struct bpf_source *source, uint32_t slot)
 	unsigned int package;
 
 	for (package = 0; package < activity->n_packages; package++)
-		source->owed[package] += source->debt[at + package];
+		source->owed[package] += source->carry[at + package];
 	memset(&activity->rows[slot], 0, sizeof(activity->rows[slot]));
 	memset(&activity->weight[at], 0, activity->n_packages * sizeof(*activity->weight));
-	memset(&source->debt[at], 0, activity->n_packages * sizeof(*source->debt));
+	memset(&source->carry[at], 0, activity->n_packages * sizeof(*source->carry));
 }
 
 /* Give back the slots of cgroups that went long enough ago: everything of theirs has been read. */
@@ -178,68 +178,83 @@ static void sync_old_stints(struct bpf_source *source, uint64_t now)
 }
 
 /*
- * One row's share of the tick on one package.  Steal and interrupts become known when a stint is
- * closed, after its owner was credited with them as running time: then the owner's delta can be
- * negative.  Rows only grow, so the owner carries it as a debt and repays it with its next time.
+ * Rows only grow, but what a row gained can be negative: steal, and the end of a stint whose switch
+ * was not shown, become known when the stint is closed, after its owner was credited with that time
+ * as running.  Such a row carries a debt and repays it with its next time; as long as it does, as
+ * much is withheld from the rows that really had the time, so that every tick sums to its length.
  */
-static void settle_row(struct bpf_source *source, uint32_t row, unsigned int package, int64_t ns)
+static int64_t *carry_of(struct bpf_source *source, uint32_t row, unsigned int package)
+{
+	return &source->carry[(size_t)row * source->base.activity.n_packages + package];
+}
+
+/* What a row has to show; debts stay behind and are added to *owed. */
+static void settle_debt(struct bpf_source *source, uint32_t row, unsigned int package,
+			int64_t *owed)
+{
+	size_t at = (size_t)row * source->base.activity.n_packages + package;
+	int64_t *carry = carry_of(source, row, package);
+
+	source->delta[at] += *carry;
+	*owed += *carry; /* debts are negative, what was withheld is positive */
+	*carry = MIN(source->delta[at], 0);
+	*owed -= *carry;
+	source->delta[at] = MAX(source->delta[at], 0);
+}
+
+/* Give a row its time, less what is owed elsewhere. */
+static void settle_row(struct bpf_source *source, uint32_t row, unsigned int package, int64_t *owed)
 {
 	struct activity *activity = &source->base.activity;
 	size_t at = (size_t)row * activity->n_packages + package;
+	int64_t keep = MIN(source->delta[at], MAX(*owed, 0));
+	uint64_t ns = (uint64_t)(source->delta[at] - keep);
 
-	ns += source->debt[at];
-	source->owed[package] += source->debt[at]; /* repaid, or entered again below */
-	source->debt[at] = ns < 0 ? ns : 0;
-	source->owed[package] -= source->debt[at];
-	ns = ns < 0 ? 0 : ns;
-	activity->rows[row].usage.busy_ns += (uint64_t)ns;
-	activity->weight[at] +=
-		activity->unit == WEIGHT_CYCLES ? source->delta_cycles[at] : (uint64_t)ns;
+	*carry_of(source, row, package) += keep;
+	*owed -= keep;
+	activity->rows[row].usage.busy_ns += ns;
+	activity->weight[at] += activity->unit == WEIGHT_CYCLES ? source->delta_cycles[at] : ns;
 	if (row != OWNER_IDLE && row != OWNER_STEAL)
-		activity->package_busy_ns[package] += (uint64_t)ns;
+		activity->package_busy_ns[package] += ns;
 	source->delta[at] = 0;
 	source->delta_cycles[at] = 0;
-}
-
-/* What owners still owe is withheld from the row that it belongs to, so that every tick sums. */
-static void settle_apart(struct bpf_source *source, uint32_t row, unsigned int package,
-			 int64_t *owed)
-{
-	size_t at = (size_t)row * source->base.activity.n_packages + package;
-	int64_t *withheld = &source->withheld[2 * package + (row == OWNER_IRQ)];
-	int64_t have = source->delta[at] + *withheld;
-
-	*withheld = have > 0 ? MIN(have, *owed) : 0;
-	*owed -= *withheld;
-	settle_row(source, row, package, have - *withheld);
 }
 
 /* Turn this tick's deltas into cumulative rows. */
 static void settle(struct bpf_source *source)
 {
+	/* Whose time it most often was: they wait first. */
+	static const uint32_t first[] = { OWNER_STEAL, OWNER_IRQ, OWNER_IDLE, OWNER_KERNEL };
 	struct activity *activity = &source->base.activity;
 	unsigned int package;
 	uint32_t i;
 
-	bpf_mark_active(source, OWNER_STEAL);
-	bpf_mark_active(source, OWNER_IRQ);
+	for (i = 0; i < ARRAY_SIZE(first); i++)
+		bpf_mark_active(source, first[i]);
+	for (i = 0; i < source->n_carriers; i++)
+		bpf_mark_active(source, source->carriers[i]);
+	source->n_carriers = 0;
 	for (package = 0; package < activity->n_packages; package++) {
-		int64_t owed;
+		int64_t *owed = &source->owed[package];
 
-		for (i = 0; i < activity->n_active; i++) {
-			uint32_t row = activity->active[i];
-
-			if (row != OWNER_STEAL && row != OWNER_IRQ)
-				settle_row(source, row, package,
-					   source->delta[(size_t)row * activity->n_packages +
-							 package]);
-		}
-		owed = source->owed[package];
-		settle_apart(source, OWNER_STEAL, package, &owed);
-		settle_apart(source, OWNER_IRQ, package, &owed);
+		for (i = 0; i < activity->n_active; i++)
+			settle_debt(source, activity->active[i], package, owed);
+		for (i = 0; i < ARRAY_SIZE(first); i++)
+			settle_row(source, first[i], package, owed);
+		for (i = 0; i < activity->n_active; i++)
+			settle_row(source, activity->active[i], package, owed);
 	}
-	for (i = 0; i < activity->n_active; i++)
-		source->marked[activity->active[i]] = false;
+	for (i = 0; i < activity->n_active; i++) {
+		uint32_t row = activity->active[i];
+
+		source->marked[row] = false;
+		for (package = 0; package < activity->n_packages; package++) {
+			if (!*carry_of(source, row, package))
+				continue;
+			source->carriers[source->n_carriers++] = row;
+			break;
+		}
+	}
 }
 
 static void count_losses(struct bpf_source *source)
@@ -333,12 +348,12 @@ static void bpf_close(struct activity_source *base)
 	free(source->seen);
 	free(source->seen_cpu);
 	free(source->delta);
-	free(source->debt);
+	free(source->carry);
+	free(source->carriers);
 	free(source->delta_cycles);
 	free(source->marked);
 	free(source->gone);
 	free(source->owed);
-	free(source->withheld);
 	free(source);
 }
 
@@ -358,15 +373,15 @@ static int alloc_tables(struct bpf_source *source)
 	source->seen = calloc(cpus * slots, sizeof(*source->seen));
 	source->seen_cpu = calloc(cpus, sizeof(*source->seen_cpu));
 	source->delta = calloc(cells, sizeof(*source->delta));
-	source->debt = calloc(cells, sizeof(*source->debt));
+	source->carry = calloc(cells, sizeof(*source->carry));
+	source->carriers = calloc(slots, sizeof(*source->carriers));
 	source->delta_cycles = calloc(cells, sizeof(*source->delta_cycles));
 	source->marked = calloc(slots, sizeof(*source->marked));
 	source->gone = calloc(source->gone_size, sizeof(*source->gone));
 	source->owed = calloc(source->topology->n_packages, sizeof(*source->owed));
-	source->withheld = calloc(2 * source->topology->n_packages, sizeof(*source->withheld));
 	if (!source->counter_fds || !source->seen || !source->seen_cpu || !source->delta ||
-	    !source->debt || !source->delta_cycles || !source->marked || !source->gone ||
-	    !source->owed || !source->withheld)
+	    !source->carry || !source->carriers || !source->delta_cycles || !source->marked ||
+	    !source->gone || !source->owed)
 		return -ENOMEM;
 	memset(source->counter_fds, 0xff, 2 * cpus * sizeof(int)); /* -1 */
 	return activity_alloc(&source->base.activity, source->n_slots,

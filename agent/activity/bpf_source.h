@@ -63,12 +63,13 @@ struct bpf_source {
 	struct seen_slot *seen;    /* [n_cpus * n_slots] */
 	struct seen_cpu *seen_cpu; /* [n_cpus] */
 	int64_t *delta;            /* [n_slots * n_packages] this tick, nanoseconds */
-	int64_t *debt;             /* [n_slots * n_packages] negative deltas, repaid later */
-	int64_t *owed;             /* [n_packages] sum of the debts, positive */
-	int64_t *withheld;         /* [2 * n_packages] of steal and interrupts, for that long */
-	uint64_t *delta_cycles;    /* [n_slots * n_packages] */
-	bool *marked;              /* [n_slots] in the active list */
-	struct gone_cgroup *gone;  /* ring of cgroups whose slots will be free soon */
+	int64_t *carry;            /* [n_slots * n_packages] debts (< 0), time withheld (> 0) */
+	uint32_t *carriers;        /* [n_slots] rows that carry any */
+	uint32_t n_carriers;
+	int64_t *owed;            /* [n_packages] debts less what is withheld */
+	uint64_t *delta_cycles;   /* [n_slots * n_packages] */
+	bool *marked;             /* [n_slots] in the active list */
+	struct gone_cgroup *gone; /* ring of cgroups whose slots will be free soon */
 	unsigned int gone_head, gone_tail, gone_size;
 	uint64_t gone_lost; /* of those, what did not fit */
 	uint64_t online_check_ns;

@@ -54,6 +54,8 @@ void rig_open(struct rig *rig, const struct rig_options *options)
 	config.hierarchy = options->hierarchy;
 	config.max_cgroups = options->max_cgroups ? options->max_cgroups : 4096;
 	config.raw_tracepoint = options->raw_tracepoint;
+	config.any_counters = options->any_counters;
+	config.no_counters = !options->any_counters;
 
 	memset(rig, 0, sizeof(*rig));
 	rig->born = calloc(RIG_BORN_MAX, sizeof(*rig->born));

@@ -33,6 +33,7 @@ struct rig_options {
 	const char *hierarchy; /* NULL: found */
 	uint32_t max_cgroups;  /* 0: 4096 */
 	bool raw_tracepoint;
+	bool any_counters; /* else the PMU is left alone */
 };
 void rig_open(struct rig *rig, const struct rig_options *options);
 void rig_close(struct rig *rig);

@@ -172,12 +172,13 @@ Test(owner, counts_switches_as_the_kernel_does, .timeout = 30)
 
 Test(owner, counts_cycles_and_instructions_where_there_is_a_pmu, .timeout = 30)
 {
+	const struct rig_options options = { .any_counters = true };
 	const struct activity *activity;
 	struct rig rig;
 	uint64_t id;
 	uint32_t i;
 
-	rig_open(&rig, NULL);
+	rig_open(&rig, &options);
 	activity = &rig.source->activity;
 	if (!activity->has_counters) {
 		rig_close(&rig);

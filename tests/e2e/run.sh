@@ -75,7 +75,8 @@ run_case() {
 
 [ $# -gt 0 ] || set -- "$here"/case_*.sh
 for file in "$@"; do
-	file=$here/case_$(basename "${file#case_}" .sh).sh
+	name=$(basename "$file" .sh)
+	file=$here/case_${name#case_}.sh
 	[ -r "$file" ] || { echo "run.sh: no cases in '$file'" >&2; exit 2; }
 	mapfile -t cases < <(sed -nE 's/^(it_[a-z0-9_]+)\(\) \{$/\1/p' "$file")
 	for case in "${cases[@]}"; do
