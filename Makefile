@@ -192,7 +192,7 @@ test-e2e: $(BUILD)/podjoule-agent $(BUILD)/tests/short_lived $(BUILD)/tests/plan
 		PLANT=$(CURDIR)/$(BUILD)/tests/plant tests/e2e/run.sh
 test-lint: | $(BUILD)/.test-packages
 	$(Q)$(TALLY) run checks tests/check/selftest.sh
-	$(Q)$(TALLY) run style tests/check/lint.sh style
+	$(Q)SUITE=style $(TALLY) run style tests/check/lint.sh style
 test-clang: $(BUILD)/clang/podjoule-agent $(BUILD)/san/podjoule-agent
 	$(Q)$(TALLY) run lint tests/check/lint.sh full
 

@@ -86,7 +86,6 @@ struct rq {
 	u64 clock;
 	u64 clock_task;
 	u64 prev_irq_time; /* CONFIG_IRQ_TIME_ACCOUNTING */
-	int cpu;		/* CONFIG_SMP; always there since 6.17 */
 };
 
 struct cfs_rq {
@@ -102,7 +101,12 @@ struct sched_info {
 	u64 last_arrival; /* rq->clock when it got the CPU; CONFIG_SCHED_INFO */
 };
 
+struct thread_info {
+	u32 cpu; /* since 5.16; before: task_struct.cpu, see compat.bpf.h */
+};
+
 struct task_struct {
+	struct thread_info thread_info;
 	unsigned int flags;
 	unsigned int __state; /* since 5.14; before: state, see compat.bpf.h */
 	int pid;

@@ -15,8 +15,8 @@ enum output { OUTPUT_NONE, OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_CSV };
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_REFUSED = 3 };
 
 #define REQUIRE_MEASURED 1u
-#define REQUIRE_BPF	 2u
-#define REQUIRE_PMU	 4u
+#define REQUIRE_BPF      2u
+#define REQUIRE_PMU      4u
 
 struct config {
 	enum command command;
@@ -29,7 +29,7 @@ struct config {
 	double rate_hz; /* 0: auto */
 	uint64_t publish_ns;
 	bool unsafe_publish;
-	const char *energy;    /* order of sources, "auto" */
+	const char *energy; /* order of sources, "auto" */
 	const char *activity;
 	const char *hierarchy; /* NULL: found */
 	const char *btf;
@@ -38,7 +38,7 @@ struct config {
 	uint32_t max_cgroups, tombstones;
 	bool realtime;
 	const char *sysfs, *procfs, *cgroupfs; /* NULL: the host's own */
-	uint64_t duration_ns;		       /* 0: until stopped */
+	uint64_t duration_ns;                  /* 0: until stopped */
 	enum output output;
 	bool live; /* redraw the table while running */
 	enum log_level log_level;

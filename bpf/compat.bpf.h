@@ -15,4 +15,12 @@ struct task_struct___5_13 {
 	volatile long state;
 } __attribute__((preserve_access_index));
 
+/*
+ * task_struct.cpu went back into thread_info in 5.16 (bcf9033e5449 "sched: move CPU field back into
+ * thread_info if THREAD_INFO_IN_TASK=y").  Can go when 5.10 does.
+ */
+struct task_struct___5_15 {
+	unsigned int cpu;
+} __attribute__((preserve_access_index));
+
 #endif

@@ -26,9 +26,9 @@ struct account {
 	uint64_t cgroup_id; /* 0: free, unless fixed */
 	struct name *name;  /* owned reference; NULL: not known (yet) */
 	enum bucket bucket;
-	uint32_t row;	    /* activity row, or UINT32_MAX once it has none */
+	uint32_t row; /* activity row, or UINT32_MAX once it has none */
 	uint64_t born_ns;
-	uint64_t ended_ns;  /* 0: alive */
+	uint64_t ended_ns; /* 0: alive */
 	struct usage usage;
 	nj_t nj[_COLUMN_MAX];
 	double variance_nj2[_COLUMN_MAX]; /* random part of the error, nJ squared */
@@ -45,23 +45,23 @@ struct zone_total {
 	struct zone zone;
 	struct meter meter;
 	struct baseline baseline;
-	bool split;		       /* carries workload series */
-	int column;		       /* of the workload series, -1 */
-	nj_t nj;		       /* what the source gave */
+	bool split; /* carries workload series */
+	int column; /* of the workload series, -1 */
+	nj_t nj;    /* what the source gave */
 	nj_t bucket_nj[_BUCKET_ENERGY_MAX];
-	uint64_t busy_ns_seen;	       /* CPU time of the zone's CPUs at the last window */
-	double variance_nj2;	       /* of nj since the start */
+	uint64_t busy_ns_seen;            /* CPU time of the zone's CPUs at the last window */
+	double variance_nj2;              /* of nj since the start */
 	uint64_t last_nj, last_window_ns; /* newest window: power, doubt of the tick phase */
 };
 
 struct ledger;
 
 struct ledger_config {
-	uint32_t max_accounts;	  /* cgroups + tombstones */
-	uint32_t max_rows;	  /* activity capacity */
-	uint32_t tombstones;	  /* ended accounts kept at most */
-	uint64_t keep_min_ns;	  /* an ended account keeps its series at least this long, */
-	uint64_t keep_max_ns;	  /* and at most this long (CONTRACT section 3) */
+	uint32_t max_accounts; /* cgroups + tombstones */
+	uint32_t max_rows;     /* activity capacity */
+	uint32_t tombstones;   /* ended accounts kept at most */
+	uint64_t keep_min_ns;  /* an ended account keeps its series at least this long, */
+	uint64_t keep_max_ns;  /* and at most this long (CONTRACT section 3) */
 	unsigned int n_packages;
 	const struct topology *topology;
 };
@@ -92,7 +92,9 @@ void ledger_fold(struct ledger *ledger, uint64_t t_ns);
 
 /* What is in the book.  Borrowed until the next call that is not a getter. */
 const struct zone_total *ledger_zones(const struct ledger *ledger, size_t *ret_n);
-const struct account *ledger_accounts(const struct ledger *ledger, size_t *ret_n); /* dense, live ones have cgroup_id or are fixed (< _OWNER_FIXED) */
+const struct account *
+ledger_accounts(const struct ledger *ledger,
+		size_t *ret_n); /* dense, live ones have cgroup_id or are fixed (< _OWNER_FIXED) */
 const struct folded *ledger_folded(const struct ledger *ledger); /* [_BUCKET_ENERGY_MAX] */
 /* CPU nanoseconds by bucket, `steal` included: they sum to what activity booked. */
 void ledger_cpu_ns(const struct ledger *ledger, uint64_t ret_ns[_BUCKET_MAX]);

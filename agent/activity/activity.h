@@ -13,11 +13,11 @@
 
 /* What a row stands for.  All but OWNER_CGROUP are fixed rows with the number of their enum. */
 enum owner {
-	OWNER_IDLE,	/* CPUs with nothing to run */
+	OWNER_IDLE,     /* CPUs with nothing to run */
 	OWNER_OVERFLOW, /* ran, but no slot was left to say who */
-	OWNER_KERNEL,	/* kernel threads */
-	OWNER_STEAL,	/* a hypervisor ran somebody else */
-	OWNER_IRQ,	/* interrupts, where the kernel keeps their time apart */
+	OWNER_KERNEL,   /* kernel threads */
+	OWNER_STEAL,    /* a hypervisor ran somebody else */
+	OWNER_IRQ,      /* interrupts, where the kernel keeps their time apart */
 	_OWNER_FIXED,
 	OWNER_CGROUP = _OWNER_FIXED
 };
@@ -26,7 +26,7 @@ struct usage {
 	uint64_t busy_ns;
 	uint64_t cycles;
 	uint64_t instructions;
-	uint64_t voluntary;   /* context switches */
+	uint64_t voluntary; /* context switches */
 	uint64_t involuntary;
 };
 
@@ -41,22 +41,22 @@ enum activity_weight { WEIGHT_TIME, WEIGHT_CYCLES };
 struct activity {
 	struct activity_row *rows; /* [capacity]; the first _OWNER_FIXED are the fixed ones */
 	uint32_t capacity;
-	uint64_t *weight;	   /* [capacity * n_packages]: cumulative, on each package's CPUs */
+	uint64_t *weight;          /* [capacity * n_packages]: cumulative, on each package's CPUs */
 	uint64_t *package_busy_ns; /* [n_packages]: cumulative CPU time of its CPUs, all but idle
 				    * and steal */
 	unsigned int n_packages;
-	uint32_t *active;	   /* rows that moved since the last collect, each once */
+	uint32_t *active; /* rows that moved since the last collect, each once */
 	uint32_t n_active;
-	uint64_t t_ns;		   /* the moment that the totals stand for */
-	unsigned int cpus;	   /* online */
+	uint64_t t_ns;     /* the moment that the totals stand for */
+	unsigned int cpus; /* online */
 	enum activity_weight unit;
-	bool has_counters;	   /* cycles and instructions are counted */
-	uint64_t lost_events;	   /* lifecycle records that did not fit */
-	uint64_t overflow_switches;/* switches booked to OWNER_OVERFLOW */
-	uint64_t counter_errors;   /* PMU reads that failed */
-	uint64_t program_ns;	   /* run time of the BPF programs, */
-	bool has_program_ns;	   /* where the operator has switched kernel.bpf_stats_enabled on */
-	uint64_t torn_reads;	   /* CPUs skipped once because they were being written */
+	bool has_counters;          /* cycles and instructions are counted */
+	uint64_t lost_events;       /* lifecycle records that did not fit */
+	uint64_t overflow_switches; /* switches booked to OWNER_OVERFLOW */
+	uint64_t counter_errors;    /* PMU reads that failed */
+	uint64_t program_ns;        /* run time of the BPF programs, */
+	bool has_program_ns; /* where the operator has switched kernel.bpf_stats_enabled on */
+	uint64_t torn_reads; /* CPUs skipped once because they were being written */
 };
 
 /* Cgroup lifecycle, told during open() and collect().  path is relative to the hierarchy's root. */
@@ -107,10 +107,10 @@ int activity_open(const char *order, const struct host *host, const struct activ
 
 /* The cgroup hierarchy that owns tasks (DESIGN section 4), shared by the drivers. */
 struct hierarchy {
-	char name[32];	 /* "unified", "cpuacct", "cpu", … */
+	char name[32]; /* "unified", "cpuacct", "cpu", … */
 	bool unified;
-	int id;		 /* hierarchy id in /proc/cgroups; 0 for unified */
-	char dir[96];	 /* of its mount, below host->cgroup_fd: "", "unified", "cpuacct" */
+	int id;           /* hierarchy id in /proc/cgroups; 0 for unified */
+	char dir[96];     /* of its mount, below host->cgroup_fd: "", "unified", "cpuacct" */
 	const char *mode; /* "v1", "v2" or "hybrid": what this host mounts */
 };
 /* wanted NULL: choose.  -ENODEV when there is none, -EINVAL when wanted is not mounted. */

@@ -107,7 +107,6 @@ static int set_sizes(struct bpf_source *source, const struct activity_config *co
 	int r = 0;
 
 	sched->rodata->n_slots = slots;
-	sched->rodata->n_cpus = cpus;
 	sched->rodata->log_size = source->log_size;
 	sched->rodata->guest = is_guest(source->host);
 	if (!source->hierarchy.unified) {
@@ -124,7 +123,6 @@ static int set_sizes(struct bpf_source *source, const struct activity_config *co
 	r |= bpf_map__set_max_entries(sched->maps.cpus, cpus);
 	r |= bpf_map__set_max_entries(sched->maps.slots, cpus * slots);
 	r |= bpf_map__set_max_entries(sched->maps.touched, cpus * source->log_size);
-	r |= bpf_map__set_max_entries(sched->maps.tlbs, cpus);
 	r |= bpf_map__set_max_entries(sched->maps.slot_of, slots);
 	r |= bpf_map__set_max_entries(sched->maps.free_slots, slots);
 	r |= bpf_map__set_max_entries(sched->maps.cycles, cpus);
@@ -289,6 +287,7 @@ static int load_sched(struct bpf_source *source, const struct activity_config *c
 	bpf_program__set_autoload(source->sched->progs.release_raw, !direct);
 	bpf_program__set_autoload(source->sched->progs.move_raw, !direct);
 	bpf_program__set_autoattach(source->sched->progs.sync_cpu, false);
+	source->sched->rodata->tracks_task = direct;
 	source->sched->rodata->n_counters = counters ? 2 : 0;
 	r = set_sizes(source, config);
 	if (r == 0)

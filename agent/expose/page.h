@@ -17,7 +17,7 @@ struct page_server;
 
 struct page_config {
 	const char *host; /* "" any, else an address or name */
-	uint16_t port;	  /* 0: the kernel chooses (tests) */
+	uint16_t port;    /* 0: the kernel chooses (tests) */
 	bool health_only; /* --health-listen */
 	struct snapshot_pool *pool;
 	/* Is the agent well?  Fills one line of text.  Called on the edge thread. */

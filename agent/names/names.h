@@ -26,12 +26,12 @@ struct name {
 	atomic_uint refs;
 	enum bucket bucket;
 	struct path_name is; /* parsed */
-	char path[];	     /* cgroup path as the kernel wrote it; may hold any byte but NUL */
+	char path[];         /* cgroup path as the kernel wrote it; may hold any byte but NUL */
 };
 
 /* A name with one reference, from a path; NULL when out of memory.  path NULL: not known. */
 struct name *name_new(const char *path);
-struct name *name_ref(struct name *name);   /* NULL stays NULL */
-void name_unref(struct name *name);	    /* NULL is fine; the last one frees */
+struct name *name_ref(struct name *name); /* NULL stays NULL */
+void name_unref(struct name *name);       /* NULL is fine; the last one frees */
 
 #endif

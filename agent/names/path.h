@@ -15,12 +15,12 @@ enum path_qos { QOS_NONE, QOS_GUARANTEED, QOS_BURSTABLE, QOS_BESTEFFORT };
 struct path_name {
 	enum path_class class;
 	enum path_qos qos;
-	char runtime[24];		  /* "containerd", "crio", "docker", "podman", …; "" */
-	char container_id[PATH_MAX_ID];	  /* deepest match; "" when the path names none */
-	char pod_uid[40];		  /* with dashes, or 32 hex of a static pod; "" */
+	char runtime[24];                 /* "containerd", "crio", "docker", "podman", …; "" */
+	char container_id[PATH_MAX_ID];   /* deepest match; "" when the path names none */
+	char pod_uid[40];                 /* with dashes, or 32 hex of a static pod; "" */
 	char node_container[PATH_MAX_ID]; /* outermost container around it (kind, minikube); "" */
-	char vm[PATH_MAX_UNIT];		  /* libvirt machine name, decoded; "" */
-	char unit[PATH_MAX_UNIT];	  /* systemd unit, else the path; "/" for the root */
+	char vm[PATH_MAX_UNIT];           /* libvirt machine name, decoded; "" */
+	char unit[PATH_MAX_UNIT];         /* systemd unit, else the path; "/" for the root */
 };
 
 /* Read a cgroup path (relative to its hierarchy, or a /proc/PID/cgroup line).  Never fails. */

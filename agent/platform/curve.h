@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Curve: AC watts of a machine as a function of load, at 11 levels as SPECpower measures them. Pure. */
+/* Curve: AC watts of a machine as a function of load, at 11 levels as SPECpower measures them.
+ * Pure. */
 #ifndef PODJOULE_CURVE_H
 #define PODJOULE_CURVE_H
 

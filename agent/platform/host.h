@@ -8,14 +8,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define HOST_MAX_CPUS	  4096
+#define HOST_MAX_CPUS     4096
 #define HOST_MAX_PACKAGES 64
 
 struct host {
-	int sys_fd;    /* /sys, or -1 */
-	int proc_fd;   /* /proc, or -1 */
-	int cgroup_fd; /* root of the cgroup mounts (/sys/fs/cgroup), or -1 */
-	bool fixture;  /* a tree from --sysfs/--procfs: not this kernel's own */
+	int sys_fd;               /* /sys, or -1 */
+	int proc_fd;              /* /proc, or -1 */
+	int cgroup_fd;            /* root of the cgroup mounts (/sys/fs/cgroup), or -1 */
+	bool fixture;             /* a tree from --sysfs/--procfs: not this kernel's own */
 	uint64_t (*now_ns)(void); /* CLOCK_MONOTONIC */
 };
 
@@ -39,10 +39,10 @@ int host_read_word(int dir_fd, const char *path, char *buf, size_t size);
  * 0..n_packages-1 in order of physical_package_id; package_id[] has the kernel's own ids.
  */
 struct topology {
-	unsigned int n_cpus;	 /* possible CPUs: highest id + 1 */
+	unsigned int n_cpus; /* possible CPUs: highest id + 1 */
 	unsigned int n_online;
 	unsigned int n_packages; /* at least 1 */
-	unsigned int n_cores;	 /* distinct (package, die, core) among online CPUs */
+	unsigned int n_cores;    /* distinct (package, die, core) among online CPUs */
 	unsigned int package_id[HOST_MAX_PACKAGES];
 	uint8_t package_of[HOST_MAX_CPUS]; /* by CPU */
 	bool online[HOST_MAX_CPUS];

@@ -14,7 +14,8 @@ enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 /* Where lines go; NULL is stderr.  Tests install their own to assert on messages. */
 typedef void (*log_sink)(enum log_level level, const char *line);
 
-/* Program name for the lines ("podjoule-agent"); borrowed.  Detects a journal by $JOURNAL_STREAM. */
+/* Program name for the lines ("podjoule-agent"); borrowed.  Detects a journal by $JOURNAL_STREAM.
+ */
 void log_open(const char *program, enum log_level level, enum log_format format);
 void log_set_sink(log_sink sink);
 enum log_level log_level_now(void);

@@ -19,8 +19,7 @@ void loop_remove(struct loop *loop, int fd); /* safe from inside a callback */
 
 /* A timer fires once at at_ns (CLOCK_MONOTONIC); set it again to repeat, 0 disarms.  An idle loop
  * sleeps: no timer, no wake-up. */
-int loop_timer_new(struct loop *loop, void (*fire)(void *ctx), void *ctx,
-		   struct loop_timer **ret);
+int loop_timer_new(struct loop *loop, void (*fire)(void *ctx), void *ctx, struct loop_timer **ret);
 void loop_timer_set(struct loop_timer *timer, uint64_t at_ns);
 void loop_timer_free(struct loop_timer *timer);
 

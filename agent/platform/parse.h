@@ -11,10 +11,10 @@
 
 /* Decimal digits only; surrounding spaces and one final newline are allowed. */
 int parse_u64(const char *text, uint64_t *ret);
-int parse_double(const char *text, double *ret); /* finite, locale-free */
+int parse_double(const char *text, double *ret);        /* finite, locale-free */
 int parse_duration_ns(const char *text, uint64_t *ret); /* 500ms 10s 5m 2h 1d 100us 10ns */
 int parse_size(const char *text, uint64_t *ret); /* 512 4KiB 8MiB 1GiB (also K M G), in bytes */
-bool parse_bool(const char *text, bool *ret); /* true when understood: 1/0 true/false yes/no */
+bool parse_bool(const char *text, bool *ret);    /* true when understood: 1/0 true/false yes/no */
 
 /* The value of KEY in "key value\n" text such as cpu.stat; -ENOENT when absent. */
 int parse_flat_keyed(const char *text, const char *key, uint64_t *ret);

@@ -21,7 +21,7 @@ struct sbuf {
 		.max = (limit)                                                                     \
 	}
 
-void sbuf_free(struct sbuf *buf); /* frees the text, keeps max; safe on a zeroed sbuf */
+void sbuf_free(struct sbuf *buf);  /* frees the text, keeps max; safe on a zeroed sbuf */
 void sbuf_reset(struct sbuf *buf); /* forget the text and the error, keep the memory */
 int sbuf_append(struct sbuf *buf, const void *bytes, size_t len);
 int sbuf_puts(struct sbuf *buf, const char *text);

@@ -173,22 +173,24 @@ case_cleanup() {
 	wait 2>/dev/null
 	[ ! -e "$T/groups" ] || while IFS= read -r -d '' path; do
 		for base in /sys/fs/cgroup /sys/fs/cgroup/*/; do
-			[ ! -d "$base$path" ] || group_remove "${base%/}" "$path"
+			group_remove "${base%/}" "$path"
 		done
 	done <"$T/groups"
 	rm -rf "$T"
 }
 
+# What still runs there ends with its case.  runc takes the leaf away itself, and leaves the parents.
 group_remove() {
 	local base=$1 path=$2 tries
 
 	for tries in 1 2 3 4 5 6 7 8 9 10; do
-		rmdir "$base$path" 2>/dev/null && break
 		[ -d "$base$path" ] || break
+		xargs -r kill -KILL <"$base$path/cgroup.procs"
+		rmdir "$base$path" && break
 		sleep "0.0$tries"
 	done
 	path=${path%/*}
-	while [ -n "$path" ] && rmdir "$base$path" 2>/dev/null; do
+	while [ -n "$path" ] && rmdir "$base$path"; do
 		path=${path%/*}
 	done
 }

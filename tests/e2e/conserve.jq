@@ -33,14 +33,15 @@ def containers_sum_to_their_bucket:
 	| "\($zone): bucket containers is \($bucket) nJ, but containers \($containers)"
 		+ " + overhead \($overhead) + folded \($folded)";
 
-# Every nanosecond of every CPU is somebody's: to $ratio, and to what a timestamp rounds away.  The
-# kernel's own files move with its tick, so a ratio that allows for them allows for five ticks.
+# Every nanosecond of every CPU is somebody's: to $ratio, and to the moment between a reading and
+# its time stamp.  The kernel's own files move with its tick: a ratio that allows for them allows
+# for a few of those.
 def time_is_conserved:
 	((.end | seconds) - (.start | seconds)) as $wall
 	| ([.cpu_seconds[]] | sum) as $booked
 	| ($wall * .cpus) as $whole
 	| ($booked - $whole | fabs) as $off
-	| select($off > $ratio * $whole + .cpus * (if $ratio > 0.001 then 0.05 else 0.00002 end))
+	| select($off > $ratio * $whole + .cpus * (if $ratio > 0.001 then 0.05 else 0.001 end))
 	| "cpu_seconds sum to \($booked), but \(.cpus) CPUs passed \($whole): \($off) s off";
 
 def nothing_is_negative:
