@@ -99,7 +99,8 @@ static const char *choose(const char *order, struct probe_list *list)
 
 /* One after the other, so that each meets the machine as it would alone. */
 static const char *probe_activity(const struct config *config, const struct host *host,
-				  const struct topology *topology, struct probe_list *list)
+				  const struct topology *topology, struct probe_list *list,
+				  bool *ret_counters)
 {
 	const struct activity_config wanted = {
 		.topology = topology,
@@ -121,6 +122,7 @@ static const char *probe_activity(const struct config *config, const struct host
 			explain(name, r, &row);
 		} else {
 			describe(source, &row);
+			*ret_counters |= source->activity.has_counters;
 			source->driver->close(source);
 		}
 		if (r == 0 || list->n == before)
@@ -176,7 +178,7 @@ static const char *unmet(unsigned int require, bool measured, const char *activi
 static int finish(const struct config *config, struct probe_report *report,
 		  const struct energy *energy, const char *chosen)
 {
-	bool pmu = report->kernel.pmu == 0;
+	bool pmu = report->counters;
 	const char *missing = unmet(config->require, is_measured(energy, false), chosen, pmu);
 
 	report->tier = tier_name(report->machine.virtual, is_measured(energy, true), pmu);
@@ -211,7 +213,7 @@ int probe_run(const struct config *config, const struct host *host, const struct
 	if (quiet)
 		log_set_sink(discard);
 	r = energy_open(config->energy, host, topology, &report.energy, &energy);
-	chosen = probe_activity(config, host, topology, &report.activity);
+	chosen = probe_activity(config, host, topology, &report.activity, &report.counters);
 	if (quiet)
 		log_set_sink(NULL);
 

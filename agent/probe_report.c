@@ -189,8 +189,11 @@ static void put_kernel(struct sbuf *out, const struct probe_report *report, size
 	put_fact(out, "cgroups", report->cgroup_mode, text, width);
 	snprintf(text, sizeof(text), "no cycles and instructions: %s",
 		 kernel->pmu == -ENODATA ? "the counter stands still" : strerror(-kernel->pmu));
-	put_fact(out, "CPU counters (PMU)", kernel->pmu == 0 ? "yes" : "no",
-		 kernel->pmu == 0 ? "" : text, width);
+	if (kernel->pmu == 0)
+		snprintf(text, sizeof(text), "%s",
+			 report->counters ? ""
+					  : "left alone: a hypervisor makes each read too slow");
+	put_fact(out, "CPU counters (PMU)", kernel->pmu == 0 ? "yes" : "no", text, width);
 	put_fact(out, "BPF JIT", sysctl_text(kernel->jit, number),
 		 kernel->jit == 0 ? "set net.core.bpf_jit_enable=1: BPF is several times slower"
 				  : "",

@@ -14,6 +14,7 @@ struct probe_report {
 	struct probe_list energy, activity;
 	struct kernel_facts kernel;
 	bool btf_given;          /* --btf */
+	bool counters;           /* an activity source counts cycles and instructions */
 	const char *cgroup_mode; /* "v1", "v2", "hybrid"; "none" */
 	char hierarchy[32];      /* that owns tasks; "" none */
 	struct machine_facts machine;

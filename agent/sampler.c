@@ -108,16 +108,26 @@ static uint64_t resident_bytes(const struct sampler *sampler)
 	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+/* The wall clock's time of a moment on ours: steps of the wall clock do not move what was booked.
+ */
+static uint64_t wall_of(const struct sampler *sampler, uint64_t mono_ns)
+{
+	struct timespec wall;
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	return (uint64_t)wall.tv_sec * NS_PER_S + (uint64_t)wall.tv_nsec -
+	       (sampler->host->now_ns() - mono_ns);
+}
+
 static int publish(struct sampler *sampler)
 {
 	const struct activity *activity = &sampler->activity->activity;
 	struct agent_stats *stats = &sampler->stats;
-	struct timespec cpu, wall;
+	struct timespec cpu;
 	const struct folded *folded;
 	int bucket;
 
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
-	clock_gettime(CLOCK_REALTIME, &wall);
 	ledger_fold(sampler->ledger, activity->t_ns);
 
 	stats->cpu_ns = (uint64_t)cpu.tv_sec * NS_PER_S + (uint64_t)cpu.tv_nsec;
@@ -134,9 +144,8 @@ static int publish(struct sampler *sampler)
 		stats->folded += folded[bucket].n;
 
 	sampler->publish_ns = activity->t_ns;
-	return snapshot_publish(
-		sampler->pool, sampler->ledger, sampler->facts, stats, activity->t_ns,
-		(uint64_t)wall.tv_sec * NS_PER_S + (uint64_t)wall.tv_nsec, activity->cpus);
+	return snapshot_publish(sampler->pool, sampler->ledger, sampler->facts, stats,
+				activity->t_ns, wall_of(sampler, activity->t_ns), activity->cpus);
 }
 
 /* Is anything running that the sampling rate is for? */
@@ -346,7 +355,8 @@ static void describe(struct sampler *sampler)
 	size_t i;
 
 	for (i = 0; i < sampler->energy.n_zones; i++)
-		measured |= sampler->energy.zones[i].quality == QUALITY_MEASURED;
+		measured |= sampler->energy.zones[i].quality == QUALITY_MEASURED &&
+			    sampler->energy.zones[i].kind == ZONE_PACKAGE;
 	snprintf(facts->activity, sizeof(facts->activity), "%s", source->driver->name);
 	snprintf(facts->hierarchy, sizeof(facts->hierarchy), "%s", source->hierarchy);
 	snprintf(facts->tier, sizeof(facts->tier), "%s",
@@ -364,7 +374,6 @@ static void close_sampler(struct sampler **sampler)
 int sampler_open(const struct sampler_config *config, struct sampler **ret)
 {
 	_cleanup_(close_sampler) struct sampler *sampler = calloc(1, sizeof(*sampler));
-	struct timespec wall;
 	int r;
 
 	if (!sampler)
@@ -394,10 +403,10 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret)
 		return r;
 	describe(sampler);
 
-	clock_gettime(CLOCK_REALTIME, &wall);
+	/* Time is booked from here on; energy from the first reading, a moment later. */
+	sampler->facts->start_mono_ns = sampler->activity->activity.t_ns;
+	sampler->facts->start_wall_ns = wall_of(sampler, sampler->facts->start_mono_ns);
 	r = sampler_tick(sampler, true);
-	sampler->facts->start_wall_ns = (uint64_t)wall.tv_sec * NS_PER_S + (uint64_t)wall.tv_nsec;
-	sampler->facts->start_mono_ns = sampler->tick_ns;
 	if (r == 0)
 		*ret = TAKE_PTR(sampler);
 	return r;

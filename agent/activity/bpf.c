@@ -115,14 +115,30 @@ static int on_life(void *ctx, void *data, size_t size)
 	return 0;
 }
 
+/*
+ * Rows only grow, but what a row gained can be negative: steal, and the end of a stint whose switch
+ * was not shown, become known when the stint is closed, after its owner was credited with that time
+ * as running.  Such a row carries a debt and repays it with its next time; as long as it does, as
+ * much is withheld from the rows that really had the time, so that every tick sums to its length.
+ */
+static int64_t *carry_of(struct bpf_source *source, uint32_t row, unsigned int package)
+{
+	return &source->carry[(size_t)row * source->base.activity.n_packages + package];
+}
+
 void bpf_forget_row(struct bpf_source *source, uint32_t slot)
 {
 	struct activity *activity = &source->base.activity;
 	size_t at = (size_t)slot * activity->n_packages;
 	unsigned int package;
 
-	for (package = 0; package < activity->n_packages; package++)
-		source->owed[package] += source->carry[at + package];
+	/* A debt that nobody can repay any more stays owed, and what is withheld for it withheld:
+	 * the row was shown that time.  What the row itself withholds goes where such time belongs.
+	 */
+	for (package = 0; package < activity->n_packages; package++) {
+		if (source->carry[at + package] > 0)
+			*carry_of(source, OWNER_STEAL, package) += source->carry[at + package];
+	}
 	memset(&activity->rows[slot], 0, sizeof(activity->rows[slot]));
 	memset(&activity->weight[at], 0, activity->n_packages * sizeof(*activity->weight));
 	memset(&source->carry[at], 0, activity->n_packages * sizeof(*source->carry));
@@ -175,17 +191,6 @@ static void sync_old_stints(struct bpf_source *source, uint64_t now)
 		if (!seen->open || (int64_t)(now - seen->epoch_ns) > (int64_t)limit)
 			bpf_sync(source, cpu);
 	}
-}
-
-/*
- * Rows only grow, but what a row gained can be negative: steal, and the end of a stint whose switch
- * was not shown, become known when the stint is closed, after its owner was credited with that time
- * as running.  Such a row carries a debt and repays it with its next time; as long as it does, as
- * much is withheld from the rows that really had the time, so that every tick sums to its length.
- */
-static int64_t *carry_of(struct bpf_source *source, uint32_t row, unsigned int package)
-{
-	return &source->carry[(size_t)row * source->base.activity.n_packages + package];
 }
 
 /* What a row has to show; debts stay behind and are added to *owed. */
@@ -309,6 +314,8 @@ static int bpf_collect(struct activity_source *base)
 	ring_buffer__consume(source->rings);
 	sync_old_stints(source, now);
 	now = read_cpus(source);
+	/* Who was born while we read has its name before its time is told. */
+	ring_buffer__consume(source->rings);
 	for (cpu = 0; cpu < source->n_cpus; cpu++) {
 		if (source->seen_cpu[cpu].online)
 			bpf_credit_running(source, cpu, now);
@@ -407,9 +414,37 @@ static void tell_born(void *ctx, uint64_t cgroup_id, const char *path)
 	source->sink.born(source->sink.ctx, cgroup_id, path, source->host->now_ns());
 }
 
+static void ignore_born(void *ctx, uint64_t cgroup_id, const char *path, uint64_t t_ns)
+{
+	(void)ctx, (void)cgroup_id, (void)path, (void)t_ns;
+}
+
+static void ignore_gone(void *ctx, uint64_t cgroup_id, uint64_t t_ns)
+{
+	(void)ctx, (void)cgroup_id, (void)t_ns;
+}
+
+/* Everything until now was before the agent: rows start from zero at the moment of this read. */
+static int start_from_zero(struct bpf_source *source)
+{
+	struct activity *activity = &source->base.activity;
+	uint32_t row;
+	int r = bpf_collect(&source->base);
+
+	for (row = 0; row < activity->capacity; row++)
+		memset(&activity->rows[row].usage, 0, sizeof(activity->rows[row].usage));
+	memset(activity->weight, 0,
+	       (size_t)activity->capacity * activity->n_packages * sizeof(*activity->weight));
+	memset(activity->package_busy_ns, 0,
+	       activity->n_packages * sizeof(*activity->package_busy_ns));
+	activity->n_active = 0;
+	return r;
+}
+
 static int bpf_open(const struct host *host, const struct activity_config *config,
 		    struct activity_source **ret)
 {
+	static const struct activity_sink nobody = { .born = ignore_born, .gone = ignore_gone };
 	_cleanup_(close_bpf_source) struct bpf_source *source = calloc(1, sizeof(*source));
 	int possible = libbpf_num_possible_cpus(), r;
 
@@ -420,13 +455,14 @@ static int bpf_open(const struct host *host, const struct activity_config *confi
 	source->base.driver = &activity_bpf;
 	source->host = host;
 	source->topology = config->topology;
-	source->sink = *config->sink;
+	source->sink = config->sink ? *config->sink : nobody;
 	source->n_cpus = MIN((unsigned int)possible, (unsigned int)HOST_MAX_CPUS);
 	source->n_slots = config->max_cgroups + SLOT_FIRST;
 	source->log_size = bpf_log_size(source->n_slots);
 	r = hierarchy_find(host, config->hierarchy, &source->hierarchy);
 	if (r < 0)
-		return r;
+		return activity_refuse(config, "bpf", r, "mount a cgroup hierarchy",
+				       "no cgroup hierarchy owns tasks");
 	source->base.hierarchy = source->hierarchy.name;
 	r = alloc_tables(source);
 	if (r < 0)
@@ -445,6 +481,9 @@ static int bpf_open(const struct host *host, const struct activity_config *confi
 	r = hierarchy_walk(host, &source->hierarchy, tell_born, source);
 	if (r < 0)
 		log_warn("bpf: cannot walk the cgroups that exist already: %s", strerror(-r));
+	r = start_from_zero(source);
+	if (r < 0)
+		return r;
 	*ret = &TAKE_PTR(source)->base;
 	return 0;
 }

@@ -114,10 +114,7 @@ static int set_sizes(struct bpf_source *source, const struct activity_config *co
 
 		r = subsys_index(source->hierarchy.name, config->btf, &index);
 		if (r < 0)
-			return log_errno(r,
-					 "bpf: the kernel's BTF has no controller '%s' (try "
-					 "--hierarchy=cpuacct)",
-					 source->hierarchy.name);
+			return r;
 		sched->rodata->subsys = index;
 	}
 	r |= bpf_map__set_max_entries(sched->maps.cpus, cpus);
@@ -251,7 +248,7 @@ static int map_all(struct bpf_source *source)
 		map_array(sched->maps.touched, sizeof(uint64_t),
 			  (size_t)source->n_cpus * source->log_size, &source->touched_size);
 	if (!source->cpus || !source->slots || !source->touched)
-		return log_errno(-errno, "bpf: cannot map the tables");
+		return -errno;
 	source->control = &sched->bss->control;
 	return 0;
 }
@@ -263,7 +260,7 @@ static int fill_free_slots(struct bpf_source *source)
 
 	for (slot = SLOT_FIRST; slot < source->n_slots; slot++) {
 		if (bpf_map_update_elem(fd, NULL, &slot, BPF_ANY) < 0)
-			return log_errno(-errno, "bpf: cannot fill the table of free slots");
+			return -errno;
 	}
 	return 0;
 }
@@ -369,37 +366,65 @@ static void open_stints(struct bpf_source *source)
 	}
 }
 
-int bpf_load(struct bpf_source *source, const struct activity_config *config)
+static int load_steps(struct bpf_source *source, const struct activity_config *config)
 {
 	bool counters = !config->no_counters && open_counters(source, config->any_counters);
 	int r;
 
-	libbpf_set_print(print_libbpf);
+	source->step = "load its programs";
 	r = config->raw_tracepoint ? -ENOTSUP : load_sched(source, config, true, counters);
-	if (r < 0) {
-		log_debug("bpf: tp_btf programs do not load: %s, trying raw_tp instead",
-			  strerror(-r));
+	if (r < 0)
 		r = load_sched(source, config, false, counters);
-	}
 	if (r < 0)
 		return r;
-	if (counters && (r = give_counters(source)) < 0)
-		return log_errno(r, "bpf: cannot hand over the counters");
-	r = map_all(source);
-	if (r < 0)
-		return r;
-	r = fill_free_slots(source);
+	source->step = "share its tables";
+	r = counters ? give_counters(source) : 0;
+	if (r == 0)
+		r = map_all(source);
+	if (r == 0)
+		r = fill_free_slots(source);
 	if (r < 0)
 		return r;
 	source->control->epoch = 1;
 
 	/* Lifecycle first: a cgroup that comes between the two is known twice, never lost. */
+	source->step = "attach to cgroup events";
 	r = load_life(source, config);
 	if (r < 0)
-		return log_errno(r, "bpf: cannot attach to cgroup events");
-	r = sched_bpf__attach(source->sched);
+		return r;
+	source->step = "attach to sched_switch";
+	return sched_bpf__attach(source->sched);
+}
+
+static int explain(const struct bpf_source *source, const struct activity_config *config, int error)
+{
+	struct btf *btf = config->btf ? btf__parse(config->btf, NULL) : NULL;
+	bool bad_file = config->btf && !btf;
+
+	btf__free(btf);
+	if (bad_file)
+		return activity_refuse(config, "bpf", error, "give the BTF of this very kernel",
+				       "--btf=%s: cannot be read as BTF", config->btf);
+	if (error == -EPERM || error == -EACCES)
+		return activity_refuse(config, "bpf", error,
+				       "needs CAP_BPF and CAP_PERFMON; below kernel 5.11 "
+				       "CAP_SYS_RESOURCE too",
+				       "cannot %s: %s", source->step, strerror(-error));
+	if (!config->btf && access("/sys/kernel/btf/vmlinux", R_OK) < 0)
+		return activity_refuse(config, "bpf", error, "give it with --btf=FILE",
+				       "the kernel has no BTF of its own");
+	return activity_refuse(config, "bpf", error, "see --log-level=debug", "cannot %s: %s",
+			       source->step, strerror(-error));
+}
+
+int bpf_load(struct bpf_source *source, const struct activity_config *config)
+{
+	int r;
+
+	libbpf_set_print(print_libbpf);
+	r = load_steps(source, config);
 	if (r < 0)
-		return log_errno(r, "bpf: cannot attach to sched_switch");
+		return explain(source, config, r);
 	open_stints(source);
 	/* Parsing the kernel's BTF took 13 MB that nobody needs any more. */
 	malloc_trim(0);

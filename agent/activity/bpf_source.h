@@ -57,7 +57,8 @@ struct bpf_source {
 	const uint64_t *touched;
 	size_t cpus_size, slots_size, touched_size;
 	unsigned int n_cpus, n_slots, log_size;
-	bool direct; /* tp_btf, not raw_tp */
+	bool direct;      /* tp_btf, not raw_tp */
+	const char *step; /* of loading: "cannot STEP" */
 
 	/* Ours. */
 	struct seen_slot *seen;    /* [n_cpus * n_slots] */

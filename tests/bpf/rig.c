@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "activity/bpf_source.h"
 #include "platform/parse.h"
 #include "platform/scope.h"
 
@@ -281,6 +282,17 @@ void rig_kill(pid_t pid)
 {
 	kill(-pid, SIGKILL);
 	waitpid(pid, NULL, 0);
+}
+
+uint64_t rig_missed(const struct rig *rig)
+{
+	const struct bpf_source *source = (const struct bpf_source *)rig->source;
+	uint64_t missed = 0;
+	unsigned int cpu;
+
+	for (cpu = 0; cpu < source->n_cpus; cpu++)
+		missed += LOAD_ONCE(source->cpus[cpu].missed);
+	return missed;
 }
 
 bool rig_have(const char *program)

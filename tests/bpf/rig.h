@@ -62,6 +62,7 @@ void rig_sleep_ns(uint64_t ns);
 pid_t rig_load(const char *command);
 void rig_kill(pid_t pid);
 ssize_t rig_read(const char *path, char *buf, size_t size);
+uint64_t rig_missed(const struct rig *rig); /* switches that the tracepoint did not show */
 bool rig_have(const char *program);
 
 #endif
