@@ -14,15 +14,11 @@
 const volatile __u32 n_slots = 64; /* per CPU */
 const volatile __u32 subsys = ~0u; /* v1: index of the controller that owns tasks; ~0: v2 */
 
+const volatile __u64 root_id = 0; /* of the hierarchy's root cgroup */
+
 struct control control = {};
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1); /* n_cpus * n_slots */
-	__type(key, __u32);
-	__type(value, struct slot);
-} slots SEC(".maps");
+#define ROOT_SLOT (1u << 31) /* in a cached slot: it is the root cgroup's */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -44,24 +40,35 @@ struct {
  */
 #define LOAD(direct, ptr, field) ((direct) ? (ptr)->field : BPF_CORE_READ(ptr, field))
 
-static __always_inline struct cgroup *cgroup_of(struct css_set *set, const bool direct)
+/*
+ * What a css_set has in our hierarchy: its struct cgroup (v2), or the controller's state of it
+ * (v1). Either address stands for the cgroup as long as it lives, and saves the loads down to its
+ * id.
+ */
+static __always_inline __u64 key_of(struct cpu_state *state, struct css_set *set, const bool direct)
 {
-	struct cgroup_subsys_state *css = NULL;
+	void *at = (void *)set + bpf_core_field_offset(struct css_set, subsys) +
+		   subsys * sizeof(void *);
+	void *css = NULL;
 
 	if (subsys == ~0u)
-		return LOAD(direct, set, dfl_cgrp);
-	if (direct) {
-		/* subsys is known at load: the verifier sees a constant offset. */
-		css = *(struct cgroup_subsys_state **)((void *)set +
-						       bpf_core_field_offset(struct css_set,
-									     subsys) +
-						       subsys * sizeof(void *));
-		return css->cgroup;
-	}
-	bpf_probe_read_kernel(&css, sizeof(css),
-			      (void *)set + bpf_core_field_offset(struct css_set, subsys) +
-				      subsys * sizeof(void *));
-	return BPF_CORE_READ(css, cgroup);
+		state->key = (__u64)LOAD(direct, set, dfl_cgrp);
+	else if (direct) /* subsys is known at load: the verifier sees a constant offset */
+		state->key = (__u64) * (struct cgroup_subsys_state **)at;
+	else if (bpf_probe_read_kernel(&css, sizeof(css), at) == 0)
+		state->key = (__u64)css;
+	/* The verifier lets no pointer be hashed; what was stored is a number. */
+	return *(volatile __u64 *)&state->key;
+}
+
+static __always_inline __u64 cgroup_id(__u64 key)
+{
+	struct cgroup_subsys_state *css = (void *)key;
+	struct cgroup *cgroup = (void *)key;
+
+	if (subsys != ~0u)
+		cgroup = BPF_CORE_READ(css, cgroup);
+	return BPF_CORE_READ(cgroup, kn, id);
 }
 
 /* First sight of a cgroup on any CPU: take a free slot and tell the others through the hash. */
@@ -80,44 +87,45 @@ static __noinline __u32 slot_new(__u64 id)
 	return known ? *known : SLOT_OVERFLOW;
 }
 
-static __always_inline struct slot *slot_at(__u32 cpu, __u32 slot)
+/* The slots lie behind the CPU's state: no lookup, and nothing to spill around one. */
+static __always_inline struct slot *slot_at(struct cpu_state *state, __u32 number)
 {
-	__u32 index = cpu * n_slots + slot;
-
-	return bpf_map_lookup_elem(&slots, &index);
+	if (number >= n_slots)
+		return NULL;
+	return (void *)(state + 1) + (__u64)number * sizeof(struct slot);
 }
 
 /* Not in this CPU's cache.  Overflow is not cached: a slot that becomes free is used at once. */
-static __noinline __u32 slot_miss(struct tlb_entry *entry, __u64 key, __u64 id, __u32 cpu)
+static __noinline __u32 slot_miss(struct cpu_state *state, __u64 way, __u64 key)
 {
+	__u64 id = cgroup_id(key);
 	__u32 *known = bpf_map_lookup_elem(&slot_of, &id);
 	__u32 number = known ? *known : slot_new(id);
+	struct tlb_entry *entry;
 	struct slot *slot;
 
-	if (number == SLOT_OVERFLOW || !entry)
+	if (number == SLOT_OVERFLOW || !state)
 		return number;
-	slot = slot_at(cpu, number);
+	slot = slot_at(state, number);
 	if (slot)
 		slot->cgroup_id = id; /* the agent learns here whose slot it is */
+	entry = &state->tlb[way & (TLB_ENTRIES - 1)];
 	entry->cgroup = key;
-	entry->slot = number;
+	entry->slot = number | (id == root_id ? ROOT_SLOT : 0);
 	entry->generation = control.generation;
-	return number;
+	return entry->slot;
 }
 
-static __always_inline __u32 slot_of_set(struct cpu_state *state, struct css_set *set, __u32 cpu,
+static __always_inline __u32 slot_of_set(struct cpu_state *state, struct css_set *set,
 					 const bool direct)
 {
-	struct cgroup *cgroup = cgroup_of(set, direct);
-	struct tlb_entry *entry;
-	__u64 key;
+	__u64 key = key_of(state, set, direct);
+	__u64 way = ((key * 0x9E3779B97F4A7C15ULL) >> 56) & (TLB_ENTRIES - 1);
+	struct tlb_entry *entry = &state->tlb[way];
 
-	state->key = (__u64)cgroup;
-	key = *(volatile __u64 *)&state->key;
-	entry = &state->tlb[((key * 0x9E3779B97F4A7C15ULL) >> 56) & (TLB_ENTRIES - 1)];
 	if (entry->cgroup == key && entry->generation == (__u32)control.generation)
 		return entry->slot;
-	return slot_miss(entry, key, direct ? cgroup->kn->id : BPF_CORE_READ(cgroup, kn, id), cpu);
+	return slot_miss(state, way, key);
 }
 
 /* The owner that takes the CPU over. */
@@ -127,16 +135,43 @@ struct next {
 	__u32 kthread;
 };
 
-static __always_inline void owner_of(struct cpu_state *state, struct css_set *set, __u32 flags,
-				     __u32 cpu, struct next *next, const bool direct)
+static __always_inline void owner_by_flags(__u32 flags, __u32 slot, struct next *next)
 {
-	if (flags & PF_IDLE) {
-		next->slot = SLOT_IDLE;
-		return;
-	}
-	next->cset = (__u64)set;
 	next->kthread = flags & PF_KTHREAD;
-	next->slot = next->kthread ? SLOT_KERNEL : slot_of_set(state, set, cpu, direct);
+	next->slot = flags & PF_IDLE ? SLOT_IDLE : next->kthread ? SLOT_KERNEL : slot;
+	if (next->slot == SLOT_IDLE)
+		next->cset = 0;
+}
+
+/* tp_btf: a task's flags cost nothing, and kernel threads are apart wherever they are. */
+static __always_inline void owner_direct(struct cpu_state *state, struct css_set *set, __u32 flags,
+					 struct next *next)
+{
+	__u32 slot = SLOT_IDLE;
+
+	next->cset = (__u64)set;
+	if (!(flags & (PF_IDLE | PF_KTHREAD)))
+		slot = slot_of_set(state, set, true) & ~ROOT_SLOT;
+	owner_by_flags(flags, slot, next);
+}
+
+/*
+ * raw_tp: a probe read costs as much as all the rest of a switch.  Idle and kernel threads are in
+ * the root cgroup, so flags are read only there; a kernel thread that was put into another cgroup
+ * is billed to it.
+ */
+static __always_inline void owner_probed(struct cpu_state *state, struct css_set *set,
+					 struct task_struct *task, struct next *next)
+{
+	__u32 slot = slot_of_set(state, set, false);
+
+	next->cset = (__u64)set;
+	next->slot = slot;
+	if (!(slot & ROOT_SLOT))
+		return;
+	/* Never the fast path: the next task of this css_set may be idle. */
+	next->cset = 0;
+	owner_by_flags(BPF_CORE_READ(task, flags), slot & ~ROOT_SLOT, next);
 }
 
 #endif

@@ -22,13 +22,11 @@
 
 const volatile bool tracks_task = false; /* tp_btf: who runs is noted at every switch */
 
-static __always_inline bool is_running(struct task_struct *task, const bool direct)
+static __always_inline bool is_running(struct task_struct *task)
 {
 	struct task_struct___5_13 *old = (void *)task;
 
-	if (bpf_core_field_exists(task->__state))
-		return LOAD(direct, task, __state) == 0;
-	return LOAD(direct, old, state) == 0;
+	return bpf_core_field_exists(task->__state) ? task->__state == 0 : old->state == 0;
 }
 
 /* Who runs from here on. */
@@ -47,12 +45,13 @@ static __always_inline void run(struct cpu_state *state, struct task_struct *tas
  * run time tells.  From then until now the CPU was that of the task that we find (set, flags).
  */
 static __noinline void on_missed(struct cpu_state *state, struct css_set *set, __u32 flags,
-				 __u64 now, __u32 cpu)
+				 __u64 now)
 {
 	struct task_struct *gone = (void *)state->task;
 	struct moment left = { .apart = state->apart, .irq = state->irq };
-	struct next owner = {};
+	struct next owner = { .cset = (__u64)set };
 	__u64 arrival = state->start;
+	__u32 slot;
 
 	state->missed++;
 	if (bpf_core_field_exists(gone->sched_info.last_arrival))
@@ -60,16 +59,16 @@ static __noinline void on_missed(struct cpu_state *state, struct css_set *set, _
 	left.now = arrival + BPF_CORE_READ(gone, se.sum_exec_runtime) - state->ran;
 	if (left.now <= state->start || left.now >= now)
 		return;
-	owner_of(state, set, flags, cpu, &owner, false);
-	account_apart(state, &left, cpu, &owner);
+	slot = slot_of_set(state, set, false) & ~ROOT_SLOT;
+	owner_by_flags(flags, slot, &owner);
+	account_apart(state, &left, &owner);
 }
 
 /* Another owner: close the stint, open the next. */
 static __always_inline void on_change(struct cpu_state *state, struct task_struct *prev,
-				      struct task_struct *next, __u32 cpu, const bool direct)
+				      struct task_struct *next, struct css_set *set,
+				      const bool direct)
 {
-	struct css_set *set = LOAD(direct, next, cgroups);
-	__u32 flags = LOAD(direct, next, flags);
 	struct moment at = {};
 	struct next owner = {};
 
@@ -86,9 +85,12 @@ static __always_inline void on_change(struct cpu_state *state, struct task_struc
 		at.now = bpf_ktime_get_ns();
 	}
 	if (direct && state->task && state->task != (__u64)prev)
-		on_missed(state, prev->cgroups, prev->flags, at.now, cpu);
-	owner_of(state, set, flags, cpu, &owner, direct);
-	account(state, &at, cpu, &owner);
+		on_missed(state, prev->cgroups, prev->flags, at.now);
+	if (direct)
+		owner_direct(state, set, next->flags, &owner);
+	else
+		owner_probed(state, set, next, &owner);
+	account(state, &at, &owner);
 	run(state, next, direct);
 }
 
@@ -104,31 +106,40 @@ static __always_inline __u32 cpu_of(struct task_struct *task, const bool direct)
 	return bpf_get_smp_processor_id();
 }
 
+/*
+ * The same owner goes on.  The stored css_set must be that of prev as well: a running task that was
+ * moved to another cgroup would else keep its old owner for ever.  With tp_btf, prev must also be
+ * the task that we saw coming: idle shares its css_set with the root cgroup.
+ */
+static __always_inline bool same_owner(const struct cpu_state *state, struct task_struct *prev,
+				       struct task_struct *next, struct css_set *set,
+				       const bool direct)
+{
+	if ((__u64)set != state->cset || set != LOAD(direct, prev, cgroups))
+		return false;
+	return !direct || (state->task == (__u64)prev &&
+			   !((next->flags ^ state->kthread) & (PF_KTHREAD | PF_IDLE)));
+}
+
 static __always_inline int on_switch(bool preempt, struct task_struct *prev,
 				     struct task_struct *next, const bool direct)
 {
 	struct css_set *set = LOAD(direct, next, cgroups);
-	__u32 flags = LOAD(direct, next, flags);
 	__u32 cpu = cpu_of(next, direct);
 	struct cpu_state *state = bpf_map_lookup_elem(&cpus, &cpu);
 
 	if (!state)
 		return 0;
-	if (!preempt && !is_running(prev, direct))
+	/* raw_tp spares the read: a task that yields counts as if it slept. */
+	if (!preempt && !(direct && is_running(prev)))
 		state->switches[1]++;
 	else
 		state->switches[0]++;
 
-	/*
-	 * The same owner goes on.  The stored css_set must be that of prev as well: a running task
-	 * that was moved to another cgroup would else keep its old owner for ever.  And prev must
-	 * be the task that we saw coming: idle shares its css_set with the root cgroup.
-	 */
-	if ((__u64)set == state->cset && !((flags ^ state->kthread) & (PF_KTHREAD | PF_IDLE)) &&
-	    set == LOAD(direct, prev, cgroups) && (!direct || state->task == (__u64)prev))
+	if (same_owner(state, prev, next, set, direct))
 		run(state, next, direct);
 	else
-		on_change(state, prev, next, cpu, direct);
+		on_change(state, prev, next, set, direct);
 	return 0;
 }
 
@@ -190,9 +201,13 @@ static __always_inline int sync_own_cpu(struct task_struct *task)
 	at.now = at.mono - offset;
 	time_apart(task, state, &at);
 	if (tracks_task && state->task && state->task != (__u64)task)
-		on_missed(state, set, flags, at.now, cpu);
-	owner_of(state, set, flags, cpu, &owner, false);
-	account_apart(state, &at, cpu, &owner);
+		on_missed(state, set, flags, at.now);
+	owner_probed(state, set, task, &owner);
+	if (tracks_task)
+		owner_by_flags(flags, owner.slot, &owner);
+	if (tracks_task && owner.slot != SLOT_IDLE)
+		owner.cset = (__u64)set;
+	account_apart(state, &at, &owner);
 	state->task = (__u64)task;
 	state->ran = BPF_CORE_READ(task, se.sum_exec_runtime);
 	return 0;
@@ -228,16 +243,19 @@ int move_raw(struct bpf_raw_tracepoint_args *ctx)
 	return on_move((void *)ctx->args[2]);
 }
 
-/* After this the cgroup's memory may become another's: no cached address is trusted any more. */
-SEC("tp_btf/cgroup_release")
-int release_btf(void *ctx)
+/*
+ * A new cgroup may lie where one that is gone has lain: no cached address is trusted any more.  The
+ * kernel reports it before any task can enter.
+ */
+SEC("tp_btf/cgroup_mkdir")
+int mkdir_btf(void *ctx)
 {
 	control.generation++;
 	return 0;
 }
 
-SEC("raw_tp/cgroup_release")
-int release_raw(void *ctx)
+SEC("raw_tp/cgroup_mkdir")
+int mkdir_raw(void *ctx)
 {
 	control.generation++;
 	return 0;

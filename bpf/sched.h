@@ -15,9 +15,8 @@
 #define MAX_COUNTERS 2   /* cycles, instructions */
 
 /*
- * Each CPU's cache from a cgroup to its slot.  Its key is the address of struct cgroup, which saves
- * two loads a switch; an address can be reused once its cgroup was released, and then the
- * generation moves on.
+ * Each CPU's cache from a cgroup to its slot.  Its key is an address that stands for the cgroup,
+ * which saves three loads a switch; addresses are reused, so a new cgroup moves the generation on.
  */
 struct tlb_entry {
 	__u64 cgroup;
@@ -59,6 +58,9 @@ struct cpu_state {
 	__u64 missed;   /* switches that the tracepoint did not show */
 
 	struct tlb_entry tlb[TLB_ENTRIES];
+
+	/* Behind it: struct slot slots[n_slots], then __u64 log[log_size], the touched log, a ring
+	 * of the slots that moved since the tick: the reader's cost is what was active. */
 };
 _Static_assert(sizeof(struct cpu_state) == 192 + 16 * TLB_ENTRIES, "whole cache lines");
 
@@ -79,7 +81,7 @@ struct control {
 	__u64 epoch;      /* moves with every tick */
 	__u64 wake_ns;    /* wake the agent once a CPU has booked this much; 0: never */
 	__u64 woken;      /* a record is on its way */
-	__u64 generation; /* moves when a cgroup was released */
+	__u64 generation; /* moves with every new cgroup */
 	__u64 offset; /* CLOCK_MONOTONIC minus the run queues' clock, for a CPU never calibrated */
 };
 

@@ -13,22 +13,15 @@ const volatile __u32 log_size = 128; /* entries of a CPU's touched log; a power 
 const volatile __u32 n_counters = 0; /* PMU events in the counter maps */
 const volatile bool guest = false;   /* a hypervisor may steal time */
 
+/* One value a CPU: its state, its slots, its touched log (sched.h).  value_size is set before load.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1); /* n_cpus */
-	__type(key, __u32);
-	__type(value, struct cpu_state);
+	__uint(max_entries, 1); /* CPUs */
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct cpu_state));
 } cpus SEC(".maps");
-
-/* A ring per CPU of the slots touched since the tick: the reader's cost is what was active. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1); /* n_cpus * log_size */
-	__type(key, __u32);
-	__type(value, __u64);
-} touched SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
@@ -59,32 +52,25 @@ struct moment {
 };
 
 /* Tell the agent that a slot moved, once per slot and tick. */
-static __always_inline void touch(struct cpu_state *state, struct slot *slot, __u32 number,
-				  __u32 cpu)
+static __always_inline void touch(struct cpu_state *state, struct slot *slot, __u32 number)
 {
-	__u32 index = cpu * log_size + (state->log_head & (log_size - 1));
-	__u64 *entry;
+	__u64 *log = (void *)(state + 1) + (__u64)n_slots * sizeof(struct slot);
 
 	if (slot->epoch == control.epoch)
 		return;
 	slot->epoch = control.epoch;
-	entry = bpf_map_lookup_elem(&touched, &index);
-	if (entry)
-		*entry = number;
+	log[state->log_head & (log_size - 1)] = number;
 	state->log_head++;
 }
 
-static __always_inline void book_fixed(struct cpu_state *state, __u32 cpu, __u32 number, __u64 ns)
+static __always_inline void book_fixed(struct cpu_state *state, __u32 number, __u64 ns)
 {
-	struct slot *slot;
+	struct slot *slot = slot_at(state, number);
 
-	if (!ns)
-		return;
-	slot = slot_at(cpu, number);
-	if (!slot)
+	if (!ns || !slot)
 		return;
 	slot->ns += ns;
-	touch(state, slot, number, cpu);
+	touch(state, slot, number);
 }
 
 /* PMU errors come as a negative errno in an unsigned word. */
@@ -115,8 +101,7 @@ static __noinline void count(struct cpu_state *state, struct slot *slot)
 }
 
 /* What was the hypervisor's or an interrupt's, not the owner's, goes to slots of its own. */
-static __noinline __u64 carve(struct cpu_state *state, __u64 apart_now, __u64 irq_now, __u32 cpu,
-			      __u64 ns)
+static __noinline __u64 carve(struct cpu_state *state, __u64 apart_now, __u64 irq_now, __u64 ns)
 {
 	__u64 apart = apart_now > state->apart ? apart_now - state->apart : 0, irq = 0;
 
@@ -124,9 +109,9 @@ static __noinline __u64 carve(struct cpu_state *state, __u64 apart_now, __u64 ir
 	if (KEEPS_IRQ) {
 		irq = irq_now > state->irq ? irq_now - state->irq : 0;
 		irq = irq < apart ? irq : apart;
-		book_fixed(state, cpu, SLOT_IRQ, irq);
+		book_fixed(state, SLOT_IRQ, irq);
 	}
-	book_fixed(state, cpu, SLOT_STEAL, apart - irq);
+	book_fixed(state, SLOT_STEAL, apart - irq);
 	return ns - apart;
 }
 
@@ -153,10 +138,10 @@ static __noinline void wake_agent(struct cpu_state *state)
 }
 
 /* Close the running stint and open the next one. */
-static __always_inline void account(struct cpu_state *state, const struct moment *at, __u32 cpu,
+static __always_inline void account(struct cpu_state *state, const struct moment *at,
 				    const struct next *next)
 {
-	struct slot *slot = slot_at(cpu, state->slot);
+	struct slot *slot = slot_at(state, state->slot);
 	__u64 now = at->now, ns = 0;
 
 	if (!slot)
@@ -175,13 +160,13 @@ static __always_inline void account(struct cpu_state *state, const struct moment
 		ns = now - state->start;
 		state->booked += ns;
 		if (TIME_APART && at->apart != state->apart)
-			ns = carve(state, at->apart, at->irq, cpu, ns);
+			ns = carve(state, at->apart, at->irq, ns);
 		slot->ns += ns;
 		if (n_counters)
 			count(state, slot);
 		slot->switches[0] += state->switches[0];
 		slot->switches[1] += state->switches[1];
-		touch(state, slot, state->slot, cpu);
+		touch(state, slot, state->slot);
 	} else {
 		state->t0 = now;
 		if (n_counters)
@@ -212,10 +197,10 @@ static __always_inline void account(struct cpu_state *state, const struct moment
 }
 
 /* The same, out of the way of the switch. */
-static __noinline void account_apart(struct cpu_state *state, const struct moment *at, __u32 cpu,
+static __noinline void account_apart(struct cpu_state *state, const struct moment *at,
 				     const struct next *next)
 {
-	account(state, at, cpu, next);
+	account(state, at, next);
 }
 
 #endif

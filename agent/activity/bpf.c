@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -186,7 +187,7 @@ static void sync_old_stints(struct bpf_source *source, uint64_t now)
 		const struct seen_cpu *seen = &source->seen_cpu[cpu];
 
 		/* Never an idle CPU: the interrupt would wake it. */
-		if (!seen->online || LOAD_ONCE(source->cpus[cpu].slot) == SLOT_IDLE)
+		if (!seen->online || LOAD_ONCE(bpf_cpu(source, cpu)->slot) == SLOT_IDLE)
 			continue;
 		if (!seen->open || (int64_t)(now - seen->epoch_ns) > (int64_t)limit)
 			bpf_sync(source, cpu);
@@ -269,8 +270,8 @@ static void count_losses(struct bpf_source *source)
 	unsigned int cpu;
 
 	for (cpu = 0; cpu < source->n_cpus; cpu++) {
-		overflow += LOAD_ONCE(source->cpus[cpu].overflow);
-		errors += LOAD_ONCE(source->cpus[cpu].errors);
+		overflow += LOAD_ONCE(bpf_cpu(source, cpu)->overflow);
+		errors += LOAD_ONCE(bpf_cpu(source, cpu)->errors);
 	}
 	activity->overflow_switches = overflow;
 	activity->counter_errors = errors;
@@ -447,6 +448,7 @@ static int bpf_open(const struct host *host, const struct activity_config *confi
 	static const struct activity_sink nobody = { .born = ignore_born, .gone = ignore_gone };
 	_cleanup_(close_bpf_source) struct bpf_source *source = calloc(1, sizeof(*source));
 	int possible = libbpf_num_possible_cpus(), r;
+	struct stat root;
 
 	if (!source)
 		return -ENOMEM;
@@ -459,10 +461,15 @@ static int bpf_open(const struct host *host, const struct activity_config *confi
 	source->n_cpus = MIN((unsigned int)possible, (unsigned int)HOST_MAX_CPUS);
 	source->n_slots = config->max_cgroups + SLOT_FIRST;
 	source->log_size = bpf_log_size(source->n_slots);
+	source->cpu_stride = sizeof(struct cpu_state) + source->n_slots * sizeof(struct slot) +
+			     source->log_size * sizeof(uint64_t);
 	r = hierarchy_find(host, config->hierarchy, &source->hierarchy);
 	if (r < 0)
 		return activity_refuse(config, "bpf", r, "mount a cgroup hierarchy",
 				       "no cgroup hierarchy owns tasks");
+	if (fstatat(host->cgroup_fd, *source->hierarchy.dir ? source->hierarchy.dir : ".", &root,
+		    0) == 0)
+		source->root_id = root.st_ino;
 	source->base.hierarchy = source->hierarchy.name;
 	r = alloc_tables(source);
 	if (r < 0)

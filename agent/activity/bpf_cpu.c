@@ -51,7 +51,7 @@ static void bind_row(struct bpf_source *source, unsigned int cpu, uint32_t slot)
 
 	if (slot < SLOT_FIRST)
 		return;
-	id = LOAD_ONCE(source->slots[(size_t)cpu * source->n_slots + slot].cgroup_id);
+	id = LOAD_ONCE(bpf_slot(source, cpu, slot)->cgroup_id);
 	if (row->cgroup_id == id)
 		return;
 	if (row->cgroup_id)
@@ -63,7 +63,7 @@ static void bind_row(struct bpf_source *source, unsigned int cpu, uint32_t slot)
 static void take_slot(struct bpf_source *source, unsigned int cpu, uint32_t number)
 {
 	size_t at = (size_t)cpu * source->n_slots + number;
-	const struct slot *slot = &source->slots[at];
+	const struct slot *slot = bpf_slot(source, cpu, number);
 	struct seen_slot *seen = &source->seen[at];
 	struct activity *activity = &source->base.activity;
 	struct usage *usage = &activity->rows[number].usage;
@@ -101,9 +101,9 @@ static void take_slot(struct bpf_source *source, unsigned int cpu, uint32_t numb
  */
 static void take_log(struct bpf_source *source, unsigned int cpu)
 {
-	const struct cpu_state *state = &source->cpus[cpu];
+	const struct cpu_state *state = bpf_cpu(source, cpu);
 	struct seen_cpu *seen = &source->seen_cpu[cpu];
-	const uint64_t *log = &source->touched[(size_t)cpu * source->log_size];
+	const uint64_t *log = bpf_log(source, cpu);
 	uint64_t head = LOAD_ONCE(state->log_head), mark, at;
 	uint32_t slot;
 	bool begun;
@@ -160,7 +160,7 @@ void bpf_take_calibration(struct seen_cpu *seen, uint64_t cal_clock, uint64_t ca
 /* Who runs now, consistently.  False while the CPU is being written for too long. */
 static bool take_state(struct bpf_source *source, unsigned int cpu)
 {
-	const struct cpu_state *state = &source->cpus[cpu];
+	const struct cpu_state *state = bpf_cpu(source, cpu);
 	struct seen_cpu *seen = &source->seen_cpu[cpu];
 	uint64_t seq, start, t0, cal_clock, cal_mono;
 	unsigned int tries;
@@ -227,14 +227,14 @@ void bpf_restart_cpu(struct bpf_source *source, unsigned int cpu)
 
 	bpf_sync(source, cpu);
 	for (i = 0; i < source->n_slots; i++) {
-		const struct slot *slot = &source->slots[(size_t)cpu * source->n_slots + i];
+		const struct slot *slot = bpf_slot(source, cpu, i);
 
 		slots[i] = (struct seen_slot){ slot->ns,
 					       slot->cycles,
 					       slot->instructions,
 					       { slot->switches[0], slot->switches[1] } };
 	}
-	seen->log_tail = LOAD_ONCE(source->cpus[cpu].log_head);
-	seen->read_ns = LOAD_ONCE(source->cpus[cpu].booked);
+	seen->log_tail = LOAD_ONCE(bpf_cpu(source, cpu)->log_head);
+	seen->read_ns = LOAD_ONCE(bpf_cpu(source, cpu)->booked);
 	seen->live_ns = 0;
 }

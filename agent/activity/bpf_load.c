@@ -109,6 +109,7 @@ static int set_sizes(struct bpf_source *source, const struct activity_config *co
 	sched->rodata->n_slots = slots;
 	sched->rodata->log_size = source->log_size;
 	sched->rodata->guest = is_guest(source->host);
+	sched->rodata->root_id = source->root_id;
 	if (!source->hierarchy.unified) {
 		uint32_t index = 0;
 
@@ -118,8 +119,7 @@ static int set_sizes(struct bpf_source *source, const struct activity_config *co
 		sched->rodata->subsys = index;
 	}
 	r |= bpf_map__set_max_entries(sched->maps.cpus, cpus);
-	r |= bpf_map__set_max_entries(sched->maps.slots, cpus * slots);
-	r |= bpf_map__set_max_entries(sched->maps.touched, cpus * source->log_size);
+	r |= bpf_map__set_value_size(sched->maps.cpus, source->cpu_stride);
 	r |= bpf_map__set_max_entries(sched->maps.slot_of, slots);
 	r |= bpf_map__set_max_entries(sched->maps.free_slots, slots);
 	r |= bpf_map__set_max_entries(sched->maps.cycles, cpus);
@@ -223,33 +223,18 @@ static int give_counters(struct bpf_source *source)
 
 /* ---- maps ------------------------------------------------------------------------------------ */
 
-static void *map_array(struct bpf_map *map, size_t value_size, size_t n, size_t *ret_size)
+static int map_cpus(struct bpf_source *source)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE), size = value_size * n;
-	void *at;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t size = (source->cpu_stride * source->n_cpus + page - 1) / page * page;
+	void *at =
+		mmap(NULL, size, PROT_READ, MAP_SHARED, bpf_map__fd(source->sched->maps.cpus), 0);
 
-	size = (size + page - 1) / page * page;
-	at = mmap(NULL, size, PROT_READ, MAP_SHARED, bpf_map__fd(map), 0);
 	if (at == MAP_FAILED)
-		return NULL;
-	*ret_size = size;
-	return at;
-}
-
-static int map_all(struct bpf_source *source)
-{
-	struct sched_bpf *sched = source->sched;
-
-	source->cpus = map_array(sched->maps.cpus, sizeof(struct cpu_state), source->n_cpus,
-				 &source->cpus_size);
-	source->slots = map_array(sched->maps.slots, sizeof(struct slot),
-				  (size_t)source->n_cpus * source->n_slots, &source->slots_size);
-	source->touched =
-		map_array(sched->maps.touched, sizeof(uint64_t),
-			  (size_t)source->n_cpus * source->log_size, &source->touched_size);
-	if (!source->cpus || !source->slots || !source->touched)
 		return -errno;
-	source->control = &sched->bss->control;
+	source->cpus = at;
+	source->cpus_size = size;
+	source->control = &source->sched->bss->control;
 	return 0;
 }
 
@@ -280,8 +265,8 @@ static int load_sched(struct bpf_source *source, const struct activity_config *c
 	bpf_program__set_autoload(source->sched->progs.switch_btf, direct);
 	bpf_program__set_autoload(source->sched->progs.switch_raw, !direct);
 	bpf_program__set_autoload(source->sched->progs.move_btf, direct);
-	bpf_program__set_autoload(source->sched->progs.release_btf, direct);
-	bpf_program__set_autoload(source->sched->progs.release_raw, !direct);
+	bpf_program__set_autoload(source->sched->progs.mkdir_btf, direct);
+	bpf_program__set_autoload(source->sched->progs.mkdir_raw, !direct);
 	bpf_program__set_autoload(source->sched->progs.move_raw, !direct);
 	bpf_program__set_autoattach(source->sched->progs.sync_cpu, false);
 	source->sched->rodata->tracks_task = direct;
@@ -353,15 +338,16 @@ static void open_stints(struct bpf_source *source)
 		source->control->epoch++;
 		visit_cpus(source);
 		for (cpu = 0; cpu < source->n_cpus; cpu++)
-			bpf_take_calibration(&source->seen_cpu[cpu], source->cpus[cpu].cal_clock,
-					     source->cpus[cpu].cal_mono);
+			bpf_take_calibration(&source->seen_cpu[cpu],
+					     bpf_cpu(source, cpu)->cal_clock,
+					     bpf_cpu(source, cpu)->cal_mono);
 	}
 	for (cpu = 0; cpu < source->n_cpus; cpu++) {
 		if (source->seen_cpu[cpu].offset_ns)
 			source->control->offset = source->seen_cpu[cpu].offset;
 	}
 	for (cpu = 0; cpu < source->n_cpus; cpu++) {
-		if (source->seen_cpu[cpu].online && !source->cpus[cpu].t0)
+		if (source->seen_cpu[cpu].online && !bpf_cpu(source, cpu)->t0)
 			bpf_sync(source, cpu);
 	}
 }
@@ -380,7 +366,7 @@ static int load_steps(struct bpf_source *source, const struct activity_config *c
 	source->step = "share its tables";
 	r = counters ? give_counters(source) : 0;
 	if (r == 0)
-		r = map_all(source);
+		r = map_cpus(source);
 	if (r == 0)
 		r = fill_free_slots(source);
 	if (r < 0)
@@ -442,10 +428,6 @@ void bpf_unload(struct bpf_source *source)
 {
 	if (source->cpus)
 		munmap((void *)source->cpus, source->cpus_size);
-	if (source->slots)
-		munmap((void *)source->slots, source->slots_size);
-	if (source->touched)
-		munmap((void *)source->touched, source->touched_size);
 	sched_bpf__destroy(source->sched);
 	life_bpf__destroy(source->life);
 	if (source->counter_fds)

@@ -44,6 +44,7 @@ struct bpf_source {
 	const struct topology *topology;
 	struct activity_sink sink;
 	struct hierarchy hierarchy;
+	uint64_t root_id; /* of its root cgroup */
 
 	struct sched_bpf *sched;
 	struct life_bpf *life;
@@ -52,10 +53,8 @@ struct bpf_source {
 
 	/* Shared with the kernel. */
 	volatile struct control *control;
-	const struct cpu_state *cpus;
-	const struct slot *slots;
-	const uint64_t *touched;
-	size_t cpus_size, slots_size, touched_size;
+	const void *cpus; /* [n_cpus], cpu_stride bytes each: bpf_cpu(), bpf_slot(), bpf_log() */
+	size_t cpu_stride, cpus_size;
 	unsigned int n_cpus, n_slots, log_size;
 	bool direct;      /* tp_btf, not raw_tp */
 	const char *step; /* of loading: "cannot STEP" */
@@ -79,6 +78,23 @@ struct bpf_source {
 
 /* A load of shared memory that the compiler must do, here and once. */
 #define LOAD_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
+
+/* Where a CPU's state, slots and touched log lie (sched.h). */
+static inline const struct cpu_state *bpf_cpu(const struct bpf_source *source, unsigned int cpu)
+{
+	return (const void *)((const char *)source->cpus + cpu * source->cpu_stride);
+}
+
+static inline const struct slot *bpf_slot(const struct bpf_source *source, unsigned int cpu,
+					  uint32_t slot)
+{
+	return (const struct slot *)(bpf_cpu(source, cpu) + 1) + slot;
+}
+
+static inline const uint64_t *bpf_log(const struct bpf_source *source, unsigned int cpu)
+{
+	return (const uint64_t *)bpf_slot(source, cpu, source->n_slots);
+}
 
 /* bpf_cpu.c.  Put a row on the list of active ones, once. */
 void bpf_mark_active(struct bpf_source *source, uint32_t row);

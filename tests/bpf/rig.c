@@ -291,7 +291,7 @@ uint64_t rig_missed(const struct rig *rig)
 	unsigned int cpu;
 
 	for (cpu = 0; cpu < source->n_cpus; cpu++)
-		missed += LOAD_ONCE(source->cpus[cpu].missed);
+		missed += LOAD_ONCE(bpf_cpu(source, cpu)->missed);
 	return missed;
 }
 
