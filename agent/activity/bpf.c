@@ -122,9 +122,9 @@ static int on_life(void *ctx, void *data, size_t size)
  * as running.  Such a row carries a debt and repays it with its next time; as long as it does, as
  * much is withheld from the rows that really had the time, so that every tick sums to its length.
  */
-static int64_t *carry_of(struct bpf_source *source, uint32_t row, unsigned int package)
+static struct row_cell *cell_of(struct bpf_source *source, uint32_t row, unsigned int package)
 {
-	return &source->carry[(size_t)row * source->base.activity.n_packages + package];
+	return &source->cells[(size_t)row * source->base.activity.n_packages + package];
 }
 
 void bpf_forget_row(struct bpf_source *source, uint32_t slot)
@@ -137,12 +137,13 @@ void bpf_forget_row(struct bpf_source *source, uint32_t slot)
 	 * the row was shown that time.  What the row itself withholds goes where such time belongs.
 	 */
 	for (package = 0; package < activity->n_packages; package++) {
-		if (source->carry[at + package] > 0)
-			*carry_of(source, OWNER_STEAL, package) += source->carry[at + package];
+		if (source->cells[at + package].carry_ns > 0)
+			cell_of(source, OWNER_STEAL, package)->carry_ns +=
+				source->cells[at + package].carry_ns;
 	}
 	memset(&activity->rows[slot], 0, sizeof(activity->rows[slot]));
 	memset(&activity->weight[at], 0, activity->n_packages * sizeof(*activity->weight));
-	memset(&source->carry[at], 0, activity->n_packages * sizeof(*source->carry));
+	memset(&source->cells[at], 0, activity->n_packages * sizeof(*source->cells));
 }
 
 /* Give back the slots of cgroups that went long enough ago: everything of theirs has been read. */
@@ -177,6 +178,7 @@ static void sync_old_stints(struct bpf_source *source, uint64_t now)
 {
 	uint64_t limit = SYNC_OWNER_NS;
 	unsigned int cpu;
+	uint64_t start;
 
 	if (source->sched->rodata->guest)
 		limit = SYNC_STEAL_NS;
@@ -184,46 +186,43 @@ static void sync_old_stints(struct bpf_source *source, uint64_t now)
 		limit = SYNC_COUNTERS_NS;
 
 	for (cpu = 0; cpu < source->n_cpus; cpu++) {
-		const struct seen_cpu *seen = &source->seen_cpu[cpu];
-
 		/* Never an idle CPU: the interrupt would wake it. */
-		if (!seen->online || LOAD_ONCE(bpf_cpu(source, cpu)->slot) == SLOT_IDLE)
+		if (!source->seen_cpu[cpu].online ||
+		    LOAD_ONCE(bpf_cpu(source, cpu)->slot) == SLOT_IDLE)
 			continue;
-		if (!seen->open || (int64_t)(now - seen->epoch_ns) > (int64_t)limit)
+		start = LOAD_ONCE(bpf_cpu(source, cpu)->start);
+		if (!start || (int64_t)(now - start - source->control->offset) > (int64_t)limit)
 			bpf_sync(source, cpu);
 	}
 }
 
 /* What a row has to show; debts stay behind and are added to *owed. */
-static void settle_debt(struct bpf_source *source, uint32_t row, unsigned int package,
-			int64_t *owed)
+static void settle_debt(struct row_cell *cell, int64_t *owed)
 {
-	size_t at = (size_t)row * source->base.activity.n_packages + package;
-	int64_t *carry = carry_of(source, row, package);
-
-	source->delta[at] += *carry;
-	*owed += *carry; /* debts are negative, what was withheld is positive */
-	*carry = MIN(source->delta[at], 0);
-	*owed -= *carry;
-	source->delta[at] = MAX(source->delta[at], 0);
+	cell->delta_ns += cell->carry_ns;
+	*owed += cell->carry_ns; /* debts are negative, what was withheld is positive */
+	cell->carry_ns = MIN(cell->delta_ns, 0);
+	*owed -= cell->carry_ns;
+	cell->delta_ns = MAX(cell->delta_ns, 0);
 }
 
 /* Give a row its time, less what is owed elsewhere. */
 static void settle_row(struct bpf_source *source, uint32_t row, unsigned int package, int64_t *owed)
 {
 	struct activity *activity = &source->base.activity;
-	size_t at = (size_t)row * activity->n_packages + package;
-	int64_t keep = MIN(source->delta[at], MAX(*owed, 0));
-	uint64_t ns = (uint64_t)(source->delta[at] - keep);
+	struct row_cell *cell = cell_of(source, row, package);
+	int64_t keep = MIN(cell->delta_ns, MAX(*owed, 0));
+	uint64_t ns = (uint64_t)(cell->delta_ns - keep);
 
-	*carry_of(source, row, package) += keep;
+	cell->carry_ns += keep;
 	*owed -= keep;
 	activity->rows[row].usage.busy_ns += ns;
-	activity->weight[at] += activity->unit == WEIGHT_CYCLES ? source->delta_cycles[at] : ns;
+	activity->weight[(size_t)row * activity->n_packages + package] +=
+		activity->unit == WEIGHT_CYCLES ? cell->cycles : ns;
 	if (row != OWNER_IDLE && row != OWNER_STEAL)
 		activity->package_busy_ns[package] += ns;
-	source->delta[at] = 0;
-	source->delta_cycles[at] = 0;
+	cell->delta_ns = 0;
+	cell->cycles = 0;
 }
 
 /* Turn this tick's deltas into cumulative rows. */
@@ -244,7 +243,7 @@ static void settle(struct bpf_source *source)
 		int64_t *owed = &source->owed[package];
 
 		for (i = 0; i < activity->n_active; i++)
-			settle_debt(source, activity->active[i], package, owed);
+			settle_debt(cell_of(source, activity->active[i], package), owed);
 		for (i = 0; i < ARRAY_SIZE(first); i++)
 			settle_row(source, first[i], package, owed);
 		for (i = 0; i < activity->n_active; i++)
@@ -255,7 +254,7 @@ static void settle(struct bpf_source *source)
 
 		source->marked[row] = false;
 		for (package = 0; package < activity->n_packages; package++) {
-			if (!*carry_of(source, row, package))
+			if (!cell_of(source, row, package)->carry_ns)
 				continue;
 			source->carriers[source->n_carriers++] = row;
 			break;
@@ -355,10 +354,8 @@ static void bpf_close(struct activity_source *base)
 	free(source->counter_fds);
 	free(source->seen);
 	free(source->seen_cpu);
-	free(source->delta);
-	free(source->carry);
+	free(source->cells);
 	free(source->carriers);
-	free(source->delta_cycles);
 	free(source->marked);
 	free(source->gone);
 	free(source->owed);
@@ -380,16 +377,13 @@ static int alloc_tables(struct bpf_source *source)
 	source->counter_fds = calloc(2 * cpus, sizeof(int));
 	source->seen = calloc(cpus * slots, sizeof(*source->seen));
 	source->seen_cpu = calloc(cpus, sizeof(*source->seen_cpu));
-	source->delta = calloc(cells, sizeof(*source->delta));
-	source->carry = calloc(cells, sizeof(*source->carry));
+	source->cells = calloc(cells, sizeof(*source->cells));
 	source->carriers = calloc(slots, sizeof(*source->carriers));
-	source->delta_cycles = calloc(cells, sizeof(*source->delta_cycles));
 	source->marked = calloc(slots, sizeof(*source->marked));
 	source->gone = calloc(source->gone_size, sizeof(*source->gone));
 	source->owed = calloc(source->topology->n_packages, sizeof(*source->owed));
-	if (!source->counter_fds || !source->seen || !source->seen_cpu || !source->delta ||
-	    !source->carry || !source->carriers || !source->delta_cycles || !source->marked ||
-	    !source->gone || !source->owed)
+	if (!source->counter_fds || !source->seen || !source->seen_cpu || !source->cells ||
+	    !source->carriers || !source->marked || !source->gone || !source->owed)
 		return -ENOMEM;
 	memset(source->counter_fds, 0xff, 2 * cpus * sizeof(int)); /* -1 */
 	return activity_alloc(&source->base.activity, source->n_slots,

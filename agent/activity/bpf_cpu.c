@@ -15,6 +15,7 @@
 #include "platform/scope.h"
 
 #define TORN_RETRIES   2000
+#define AHEAD          12 /* entries of the log; beyond its head they are old ones, harmless */
 #define CALIBRATION_NS 4000000000ull
 
 #define BARRIER() __atomic_thread_fence(__ATOMIC_ACQUIRE)
@@ -38,7 +39,7 @@ static void credit(struct bpf_source *source, unsigned int cpu, uint32_t row, in
 
 	if (!ns)
 		return;
-	source->delta[(size_t)row * source->base.activity.n_packages + package] += ns;
+	source->cells[(size_t)row * source->base.activity.n_packages + package].delta_ns += ns;
 	bpf_mark_active(source, row);
 }
 
@@ -86,13 +87,23 @@ static void take_slot(struct bpf_source *source, unsigned int cpu, uint32_t numb
 	usage->voluntary += now.switches[1] - seen->switches[1];
 	usage->instructions += now.instructions - seen->instructions;
 	usage->cycles += now.cycles - seen->cycles;
-	source->delta_cycles[(size_t)number * activity->n_packages + package] +=
+	source->cells[(size_t)number * activity->n_packages + package].cycles +=
 		now.cycles - seen->cycles;
 	bpf_mark_active(source, number);
 	*seen = now;
 }
 
 /* ---- one CPU -------------------------------------------------------------------------------- */
+
+static void prefetch_slot(const struct bpf_source *source, unsigned int cpu, uint32_t slot)
+{
+	if (slot >= source->n_slots)
+		return;
+	__builtin_prefetch(bpf_slot(source, cpu, slot));
+	__builtin_prefetch(&source->seen[(size_t)cpu * source->n_slots + slot]);
+	__builtin_prefetch(&source->base.activity.rows[slot]);
+	__builtin_prefetch(&source->cells[(size_t)slot * source->base.activity.n_packages]);
+}
 
 /*
  * Take the slots that the log names.  A slot is logged once an epoch: what was logged in the epoch
@@ -118,7 +129,13 @@ static void take_log(struct bpf_source *source, unsigned int cpu)
 		for (slot = 0; slot < source->n_slots; slot++)
 			take_slot(source, cpu, slot);
 	} else {
+		for (at = seen->log_tail; at != head && at != seen->log_tail + AHEAD; at++)
+			prefetch_slot(source, cpu, (uint32_t)log[at & (source->log_size - 1)]);
 		for (at = seen->log_tail; at != head; at++) {
+			/* Cold lines, one after the other: ask for those of the next but one now.
+			 */
+			prefetch_slot(source, cpu,
+				      (uint32_t)log[(at + AHEAD) & (source->log_size - 1)]);
 			slot = (uint32_t)LOAD_ONCE(log[at & (source->log_size - 1)]);
 			if (slot < source->n_slots)
 				take_slot(source, cpu, slot);
@@ -162,7 +179,7 @@ static bool take_state(struct bpf_source *source, unsigned int cpu)
 {
 	const struct cpu_state *state = bpf_cpu(source, cpu);
 	struct seen_cpu *seen = &source->seen_cpu[cpu];
-	uint64_t seq, start, t0, cal_clock, cal_mono;
+	uint64_t seq, t0, cal_clock, cal_mono;
 	unsigned int tries;
 	uint32_t slot;
 
@@ -170,7 +187,6 @@ static bool take_state(struct bpf_source *source, unsigned int cpu)
 		seq = LOAD_ONCE(state->seq);
 		BARRIER();
 		slot = LOAD_ONCE(state->slot);
-		start = LOAD_ONCE(state->start);
 		t0 = LOAD_ONCE(state->t0);
 		cal_clock = LOAD_ONCE(state->cal_clock);
 		cal_mono = LOAD_ONCE(state->cal_mono);
@@ -184,7 +200,6 @@ static bool take_state(struct bpf_source *source, unsigned int cpu)
 	seen->open = t0 != 0;
 	seen->t0 = t0;
 	seen->slot = slot;
-	seen->epoch_ns = start + clock_offset(source, seen);
 	return true;
 }
 

@@ -17,6 +17,13 @@ struct seen_slot {
 	uint64_t ns, cycles, instructions, switches[2];
 };
 
+/* What a tick does to one row on one package. */
+struct row_cell {
+	int64_t delta_ns; /* gained in this tick */
+	int64_t carry_ns; /* debts (< 0), time withheld (> 0) */
+	uint64_t cycles;  /* gained in this tick */
+};
+
 /* What the agent knows of one CPU. */
 struct seen_cpu {
 	uint64_t log_tail; /* touched log entries taken */
@@ -26,7 +33,6 @@ struct seen_cpu {
 	uint64_t offset, offset_before;
 	uint64_t offset_ns; /* when this window began; 0: no calibration yet */
 	uint64_t cal_mono;  /* of the newest one taken */
-	uint64_t epoch_ns;  /* when the running stint was last known to begin, CLOCK_MONOTONIC */
 	uint32_t slot;      /* owner of the running stint */
 	uint32_t live_slot; /* who was credited the running time of the last tick, */
 	uint64_t live_ns;   /* and how much */
@@ -62,12 +68,10 @@ struct bpf_source {
 	/* Ours. */
 	struct seen_slot *seen;    /* [n_cpus * n_slots] */
 	struct seen_cpu *seen_cpu; /* [n_cpus] */
-	int64_t *delta;            /* [n_slots * n_packages] this tick, nanoseconds */
-	int64_t *carry;            /* [n_slots * n_packages] debts (< 0), time withheld (> 0) */
+	struct row_cell *cells;    /* [n_slots * n_packages] */
 	uint32_t *carriers;        /* [n_slots] rows that carry any */
 	uint32_t n_carriers;
 	int64_t *owed;            /* [n_packages] debts less what is withheld */
-	uint64_t *delta_cycles;   /* [n_slots * n_packages] */
 	bool *marked;             /* [n_slots] in the active list */
 	struct gone_cgroup *gone; /* ring of cgroups whose slots will be free soon */
 	unsigned int gone_head, gone_tail, gone_size;
