@@ -10,6 +10,7 @@
 #include "sampler.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -57,6 +58,7 @@ struct sampler {
 	bool busy;
 	atomic_ullong newest_ns; /* tick_ns for other threads */
 
+	int statm_fd; /* our own size, kept open */
 	pthread_t thread;
 	bool running;
 	int stop_fd;
@@ -100,7 +102,7 @@ static uint64_t resident_bytes(const struct sampler *sampler)
 	char text[128], *rss;
 	uint64_t pages = 0;
 
-	if (host_read(sampler->host->proc_fd, "self/statm", text, sizeof(text)) <= 0)
+	if (host_pread(sampler->statm_fd, text, sizeof(text)) <= 0)
 		return 0;
 	rss = strchr(text, ' ');
 	while (rss && *++rss >= '0' && *rss <= '9')
@@ -378,7 +380,7 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret)
 
 	if (!sampler)
 		return -ENOMEM;
-	sampler->stop_fd = -1;
+	sampler->stop_fd = sampler->statm_fd = -1;
 	sampler->host = config->host;
 	sampler->config = config->config;
 	sampler->topology = config->topology;
@@ -387,6 +389,8 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret)
 	sampler->interval_ns = config->config->rate_hz > 0
 				       ? (uint64_t)(1e9 / config->config->rate_hz)
 				       : AUTO_MIN_NS;
+	/* Of this process, whatever tree --procfs shows. */
+	sampler->statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 	sampler->stop_fd = eventfd(0, EFD_CLOEXEC);
 	if (sampler->stop_fd < 0)
 		return log_errno(-errno, "sampler: cannot make an eventfd");
@@ -446,6 +450,8 @@ void sampler_close(struct sampler *sampler)
 	energy_close(&sampler->energy);
 	if (sampler->stop_fd >= 0)
 		close(sampler->stop_fd);
+	if (sampler->statm_fd >= 0)
+		close(sampler->statm_fd);
 	free(sampler);
 }
 

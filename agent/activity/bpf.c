@@ -38,7 +38,7 @@
 #define SYNC_OWNER_NS    1000000000ull
 #define PASS_NS          10000 /* a read that took longer is followed by another */
 #define PASSES           8
-#define ONLINE_EVERY_NS  1000000000ull
+#define ONLINE_EVERY_NS  3000000000ull
 
 static struct bpf_source *bpf_of(struct activity_source *source)
 {
