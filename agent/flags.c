@@ -71,7 +71,7 @@ static int check_names(const struct setting *setting, uint64_t *ret_seen)
 	uint64_t seen = 0;
 	int r;
 
-	for (; names[n] && n < 64; n++) {
+	for (; n < 64 && names[n]; n++) {
 		snprintf(known + len, sizeof(known) - len, "%s%s", n ? "," : "", names[n]);
 		len = strlen(known);
 	}
@@ -104,7 +104,7 @@ static int set_order(const struct setting *setting)
 
 static int set_require(const struct setting *setting)
 {
-	uint64_t seen;
+	uint64_t seen = 0;
 
 	if (check_names(setting, &seen) < 0)
 		return -EINVAL;

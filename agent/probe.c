@@ -27,7 +27,8 @@ static size_t rank_of(const char *order, const char *name)
 	size_t len = strlen(name), rank = 0;
 
 	if (strcmp(order, "auto") == 0) {
-		while (strcmp(activity_driver_names[rank], name) != 0)
+		while (activity_driver_names[rank] &&
+		       strcmp(activity_driver_names[rank], name) != 0)
 			rank++;
 		return rank;
 	}

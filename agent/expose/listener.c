@@ -29,14 +29,18 @@ void listener_name(const char *host, uint16_t port, char *ret, size_t size)
 
 uint16_t listener_port(int fd)
 {
-	struct sockaddr_storage address;
+	union {
+		struct sockaddr_storage any;
+		struct sockaddr any_family;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} address = { 0 };
 	socklen_t len = sizeof(address);
 
-	if (getsockname(fd, (struct sockaddr *)&address, &len) < 0)
+	if (getsockname(fd, &address.any_family, &len) < 0)
 		return 0;
-	if (address.ss_family == AF_INET6)
-		return ntohs(((const struct sockaddr_in6 *)&address)->sin6_port);
-	return ntohs(((const struct sockaddr_in *)&address)->sin_port);
+	return ntohs(address.any.ss_family == AF_INET6 ? address.v6.sin6_port
+						       : address.v4.sin_port);
 }
 
 /* SO_REUSEADDR lets a restart take the port over from connections in TIME_WAIT. */

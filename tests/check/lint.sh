@@ -29,17 +29,16 @@ formatted() {
 	sources | xargs clang-format --dry-run -Werror
 }
 
+# shellcheck disable=SC2016
 tidy() {
-	git ls-files 'agent/*.c' 'agent/*/*.c' |
-		xargs -P 2 -n 4 clang-tidy --quiet --warnings-as-errors='*' \
-			--checks='-*,bugprone-*,clang-analyzer-*,cert-err34-c,-bugprone-easily-swappable-parameters,-bugprone-reserved-identifier,-bugprone-macro-parentheses,-bugprone-narrowing-conversions,-bugprone-implicit-widening-of-multiplication-result,-bugprone-assignment-in-if-condition,-bugprone-branch-clone,-bugprone-not-null-terminated-result,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling,-clang-analyzer-valist.Uninitialized' \
-			-- -std=gnu17 -D_GNU_SOURCE -I. -Iagent -I"$BUILD" 2>/dev/null
+	git ls-files 'agent/*.c' 'agent/*/*.c' | sort -u |
+		xargs -P 2 -n 6 sh -c 'clang-tidy --quiet "$@" -- -std=gnu17 -D_GNU_SOURCE -I. \
+			-Iagent -I"$BUILD" 2>/dev/null' sh
 }
 
 cppcheck_all() {
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability \
-		--inline-suppr --suppress=missingIncludeSystem --suppress=unknownMacro \
-		--suppress=nullPointerRedundantCheck --suppress=va_end_missing \
+		--inline-suppr --suppressions-list=tests/check/cppcheck.txt \
 		-D_GNU_SOURCE -DPODJOULE_VERSION='""' -I. -Iagent agent
 }
 

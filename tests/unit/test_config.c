@@ -168,83 +168,70 @@ Test(config, knows_its_commands_wherever_they_stand)
 	cr_expect(eq(int, (int)config.output, OUTPUT_NONE), "the live table is the result");
 }
 
+/* A command line, and what is said of it; one that ends with a space goes on with a list. */
+static const char *const bad_lines[][2] = {
+	{ "--rate=0", "--rate=0: takes auto or 1 to 1000 samples a second; try --rate=auto" },
+	{ "--rate=nan", "--rate=nan: takes auto or 1 to 1000 samples a second; try --rate=auto" },
+	{ "--rate=1001", "--rate=1001: takes auto or 1 to 1000 samples a second; try --rate=auto" },
+	{ "--rate=", "--rate=: takes auto or 1 to 1000 samples a second; try --rate=auto" },
+	{ "--rate=1\n2", "--rate=1?2: takes auto or 1 to 1000 samples a second; try --rate=auto" },
+	{ "--frobnicate", "--frobnicate: unknown flag; see podjoule-agent --help" },
+	{ "--frobnicate=1 probe", "--frobnicate: unknown flag; see podjoule-agent --help" },
+	{ "--live --frobnicate", "--frobnicate: unknown flag; see podjoule-agent --help" },
+	{ "-x", "-x: unknown flag; see podjoule-agent --help" },
+	{ "--rate 5 -xyz run", "-xyz: unknown flag; see podjoule-agent --help" },
+	{ "--rate", "--rate: needs a value; see podjoule-agent --help" },
+	{ "--duration=1s -o", "-o: needs a value; see podjoule-agent --help" },
+	{ "--li=:1", "--li: could be several flags; see podjoule-agent --help" },
+	{ "--live=1", "--live=1: takes no value; try --live" },
+	{ "--listen=1.2.3.4", "--listen=1.2.3.4: takes HOST:PORT, :PORT or [IPV6]:PORT; "
+			      "try --listen=127.0.0.1:9713" },
+	{ "--publish=99ms", "--publish=99ms: below the floor of 100ms (a limit on the power side "
+			    "channel); try --publish=100ms, or add --unsafe-publish" },
+	{ "--publish=2h", "--publish=2h: takes 100ms to 1h; try --publish=1s" },
+	{ "--publish=0s --unsafe-publish", "--publish=0s: takes 100ms to 1h; try --publish=1s" },
+	{ "--max-cgroups=15", "--max-cgroups=15: takes 16 to 1048576; try --max-cgroups=4096" },
+	{ "--max-cgroups=1048577",
+	  "--max-cgroups=1048577: takes 16 to 1048576; try --max-cgroups=4096" },
+	{ "--tombstones=1000001",
+	  "--tombstones=1000001: takes 0 to 1000000; try --tombstones=1000" },
+	{ "--energy=model,sun", "--energy=model,sun: 'sun' is unknown; choose from " },
+	{ "--activity=proc,proc", "--activity=proc,proc: has a name twice; give each once" },
+	{ "--require=pods", "--require=pods: 'pods' is unknown; choose from measured,bpf,pmu" },
+	{ "--hierarchy=../x", "--hierarchy=../x: takes unified or the name of a cgroup v1 "
+			      "hierarchy; try --hierarchy=unified" },
+	{ "--btf=/no/such", "--btf=/no/such: cannot read it: No such file or directory; "
+			    "give the file with this kernel's BTF" },
+	{ "--sysfs=/no/such", "--sysfs=/no/such: cannot open it: No such file or directory; "
+			      "give the directory where the host's tree is mounted" },
+	{ "--node-name=", "--node-name=: takes a name; try --node-name=node-1" },
+	{ "--duration=0s", "--duration=0s: takes 1ms to 365d; try --duration=5s" },
+	{ "-o json", "--output=json: needs --duration; add --duration=5s" },
+	{ "--duration=1s -o xml", "--output=xml: takes table, json or csv; try --output=table" },
+	{ "probe -o csv", "--output=csv: takes table or json; try --output=table" },
+	{ "probe --rate=5", "--rate: not a flag of probe; see podjoule-agent probe --help" },
+	{ "stop", "stop: unknown command; it is run or probe, see podjoule-agent --help" },
+	{ "run probe", "probe: unexpected argument; see podjoule-agent --help" },
+	{ "--log-level=loud", "--log-level=loud: takes error, warning, info or debug; "
+			      "try --log-level=info" },
+	{ "--log-format=xml", "--log-format=xml: takes text or json; try --log-format=text" },
+};
+
 Test(config, says_in_one_line_what_is_wrong_and_what_to_do)
 {
-	static const char *const cases[][2] = {
-		{ "--rate=0",
-		  "--rate=0: takes auto or 1 to 1000 samples a second; try --rate=auto" },
-		{ "--rate=nan",
-		  "--rate=nan: takes auto or 1 to 1000 samples a second; try --rate=auto" },
-		{ "--rate=1001",
-		  "--rate=1001: takes auto or 1 to 1000 samples a second; try --rate=auto" },
-		{ "--rate=", "--rate=: takes auto or 1 to 1000 samples a second; try --rate=auto" },
-		{ "--rate=1\n2",
-		  "--rate=1?2: takes auto or 1 to 1000 samples a second; try --rate=auto" },
-		{ "--frobnicate", "--frobnicate: unknown flag; see podjoule-agent --help" },
-		{ "--frobnicate=1 probe", "--frobnicate: unknown flag; see podjoule-agent --help" },
-		{ "--live --frobnicate", "--frobnicate: unknown flag; see podjoule-agent --help" },
-		{ "-x", "-x: unknown flag; see podjoule-agent --help" },
-		{ "--rate 5 -xyz run", "-xyz: unknown flag; see podjoule-agent --help" },
-		{ "--rate", "--rate: needs a value; see podjoule-agent --help" },
-		{ "--duration=1s -o", "-o: needs a value; see podjoule-agent --help" },
-		{ "--li=:1", "--li: could be several flags; see podjoule-agent --help" },
-		{ "--live=1", "--live=1: takes no value; try --live" },
-		{ "--listen=1.2.3.4", "--listen=1.2.3.4: takes HOST:PORT, :PORT or [IPV6]:PORT; "
-				      "try --listen=127.0.0.1:9713" },
-		{ "--publish=99ms",
-		  "--publish=99ms: below the floor of 100ms (a limit on the power side "
-		  "channel); try --publish=100ms, or add --unsafe-publish" },
-		{ "--publish=2h", "--publish=2h: takes 100ms to 1h; try --publish=1s" },
-		{ "--publish=0s --unsafe-publish",
-		  "--publish=0s: takes 100ms to 1h; try --publish=1s" },
-		{ "--max-cgroups=15",
-		  "--max-cgroups=15: takes 16 to 1048576; try --max-cgroups=4096" },
-		{ "--max-cgroups=1048577",
-		  "--max-cgroups=1048577: takes 16 to 1048576; try --max-cgroups=4096" },
-		{ "--tombstones=1000001",
-		  "--tombstones=1000001: takes 0 to 1000000; try --tombstones=1000" },
-		{ "--energy=model,sun", "--energy=model,sun: 'sun' is unknown; choose from " },
-		{ "--activity=proc,proc",
-		  "--activity=proc,proc: has a name twice; give each once" },
-		{ "--require=pods",
-		  "--require=pods: 'pods' is unknown; choose from measured,bpf,pmu" },
-		{ "--hierarchy=../x", "--hierarchy=../x: takes unified or the name of a cgroup v1 "
-				      "hierarchy; try --hierarchy=unified" },
-		{ "--btf=/no/such", "--btf=/no/such: cannot read it: No such file or directory; "
-				    "give the file with this kernel's BTF" },
-		{ "--sysfs=/no/such",
-		  "--sysfs=/no/such: cannot open it: No such file or directory; "
-		  "give the directory where the host's tree is mounted" },
-		{ "--node-name=", "--node-name=: takes a name; try --node-name=node-1" },
-		{ "--duration=0s", "--duration=0s: takes 1ms to 365d; try --duration=5s" },
-		{ "-o json", "--output=json: needs --duration; add --duration=5s" },
-		{ "--duration=1s -o xml",
-		  "--output=xml: takes table, json or csv; try --output=table" },
-		{ "probe -o csv", "--output=csv: takes table or json; try --output=table" },
-		{ "probe --rate=5",
-		  "--rate: not a flag of probe; see podjoule-agent probe --help" },
-		{ "stop", "stop: unknown command; it is run or probe, see podjoule-agent --help" },
-		{ "run probe", "probe: unexpected argument; see podjoule-agent --help" },
-		{ "--log-level=loud", "--log-level=loud: takes error, warning, info or debug; "
-				      "try --log-level=info" },
-		{ "--log-format=xml",
-		  "--log-format=xml: takes text or json; try --log-format=text" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		size_t len = strlen(cases[i][1]);
+	for (size_t i = 0; i < ARRAY_SIZE(bad_lines); i++) {
+		size_t len = strlen(bad_lines[i][1]);
 		struct config config;
 		char want[512];
 
-		if (cases[i][1][len - 1] ==
-		    ' ') { /* ends with a list that grows with the drivers */
-			cr_expect(eq(int, parse(cases[i][0], &config), EXIT_USAGE + 1));
-			cr_expect(zero(int, strncmp(err + 16, cases[i][1], len)), "%s", err);
+		if (bad_lines[i][1][len - 1] == ' ') {
+			cr_expect(eq(int, parse(bad_lines[i][0], &config), EXIT_USAGE + 1));
+			cr_expect(zero(int, strncmp(err + 16, bad_lines[i][1], len)), "%s", err);
 			cr_expect(eq(ptr, strchr(err, '\n'), err + strlen(err) - 1));
 			continue;
 		}
-		snprintf(want, sizeof(want), "podjoule-agent: %s\n", cases[i][1]);
-		expect_error(cases[i][0], want);
+		snprintf(want, sizeof(want), "podjoule-agent: %s\n", bad_lines[i][1]);
+		expect_error(bad_lines[i][0], want);
 	}
 }
 
