@@ -28,7 +28,7 @@ bpftool: makes skeletons from BPF objects
 libbpf-dev: loads and relocates BPF programs
 libelf-dev: libbpf reads ELF with it
 zlib1g-dev: libbpf needs it
-libdeflate-dev: gzip of /metrics at half of zlib's CPU time
+libdeflate-dev: gzip of /metrics, in less CPU time than zlib
 libmicrohttpd-dev: HTTP server inside our event loop
 endef
 define TEST_PACKAGES
@@ -157,7 +157,8 @@ $(BUILD)/tests/replay_%: $(BUILD)/san/tests/fuzz/fuzz_%.o $(BUILD)/san/tests/fuz
 
 # ---- what people type -----------------------------------------------------------------------------
 .PHONY: all help deps run test test-full bench fuzz lint format install clean vmlinux-dump \
-        test-unit test-sim test-bpf test-e2e test-fuzz test-lint test-clang image
+        test-unit test-sim test-bpf test-e2e test-fuzz test-lint test-clang test-sanitized \
+        test-fuzz-short image
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-zA-Z0-9_-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -177,7 +178,8 @@ run: $(AGENT) ## run the agent on this node: live table, and /metrics on 127.0.0
 TALLY := tests/check/tally.sh
 test: test-lint test-unit test-fuzz test-sim test-bpf test-e2e ## all tests but the slow ones (under 20 minutes)
 	@echo 'make test: all suites passed'
-test-full: test-clang ## the slower checks: second compiler, sanitized agent end to end, short fuzzing, benchmarks' smoke run
+test-full: test-clang test-sanitized test-fuzz-short ## the slower checks: all analysers, clang's build, the sanitized agent's whole life, 10 s of fuzzing each (under 60 minutes)
+	@echo 'make test-full: all suites passed'
 test-unit: $(BUILD)/tests/unit $(BUILD)/tests/unit-san
 	$(Q)$(TALLY) run unit $(BUILD)/tests/unit -j2
 	$(Q)$(TALLY) run unit-sanitized $(BUILD)/tests/unit-san -j2
@@ -195,6 +197,11 @@ test-lint: | $(BUILD)/.test-packages
 	$(Q)SUITE=style $(TALLY) run style tests/check/lint.sh style
 test-clang: $(BUILD)/clang/podjoule-agent $(BUILD)/san/podjoule-agent
 	$(Q)$(TALLY) run lint tests/check/lint.sh full
+
+test-sanitized: $(BUILD)/san/podjoule-agent
+	$(Q)$(TALLY) run sanitized $(SUDO) tests/e2e/sanitized.sh $(CURDIR)/$(BUILD)/san/podjoule-agent
+test-fuzz-short: $(fuzzers:%=$(BUILD)/tests/fuzz_%)
+	$(Q)$(TALLY) run fuzz tests/fuzz/fuzz.sh $(BUILD) 10 $(fuzzers)
 
 bench: $(BUILD)/podjoule-agent $(BUILD)/tests/bench_switch $(BUILD)/tests/bench_tick $(BUILD)/tests/bench_scrape $(BUILD)/tests/plant ## what it costs, as ratios in one run; prints its protocol
 	$(Q)$(SUDO) tests/bench/run.sh $(BUILD)

@@ -9,6 +9,8 @@
 #include "account/zone_book.h"
 #include "platform/scope.h"
 
+#define PREFETCH_AHEAD 8
+
 struct ledger {
 	struct ledger_config config;
 	struct accounts accounts;
@@ -286,13 +288,49 @@ static void read_zones(struct ledger *ledger, const struct activity *activity,
 	}
 }
 
+/* Between two ticks every line has gone cold: ask for those of the rows ahead. */
+static void prefetch_row(const struct ledger *ledger, const struct activity *activity, uint32_t i)
+{
+	const struct seen_row *seen;
+
+	if (i >= activity->n_active || activity->active[i] >= ledger->config.max_rows)
+		return;
+	seen = &ledger->steps.table[activity->active[i]];
+	__builtin_prefetch(seen);
+	__builtin_prefetch(seen + 1); /* a row is longer than a line */
+	__builtin_prefetch(
+		&ledger->steps.weight[(size_t)activity->active[i] * ledger->steps.n_packages]);
+}
+
+/* The second step: the row is here by now, and says whose it is. */
+static void prefetch_owner(const struct ledger *ledger, const struct activity *activity, uint32_t i)
+{
+	uint32_t entry;
+
+	if (i >= activity->n_active || activity->active[i] >= ledger->config.max_rows)
+		return;
+	entry = ledger->steps.table[activity->active[i]].entry;
+	if (entry >= ledger->accounts.capacity)
+		return;
+	__builtin_prefetch(&ledger->accounts.table[entry]);
+	__builtin_prefetch(&ledger->accounts.table[entry].usage);
+	__builtin_prefetch(&ledger->accounts.links[entry]);
+}
+
 void ledger_tick(struct ledger *ledger, const struct activity *activity,
 		 const struct reading *readings)
 {
+	uint32_t i;
+
 	cpu_count_update(&ledger->cpus, ledger->config.topology, activity);
-	for (uint32_t i = 0; i < activity->n_active; i++)
+	for (i = 0; i < PREFETCH_AHEAD; i++)
+		prefetch_row(ledger, activity, i);
+	for (i = 0; i < activity->n_active; i++) {
+		prefetch_row(ledger, activity, i + PREFETCH_AHEAD);
+		prefetch_owner(ledger, activity, i + PREFETCH_AHEAD / 2);
 		if (activity->active[i] < ledger->config.max_rows)
 			take_row(ledger, activity, activity->active[i]);
+	}
 	if (readings)
 		read_zones(ledger, activity, readings);
 }

@@ -30,13 +30,12 @@
 #include "platform/parse.h"
 #include "platform/scope.h"
 
-#define FREE_AFTER_NS 1000000000ull /* a dying task may still book for a moment */
 /* A running stint is fetched from its CPU when it is older than this: for its counters, which
  * weigh the energy of this very tick; for its steal; to see that its task was moved. */
 #define SYNC_COUNTERS_NS 5000000ull
 #define SYNC_STEAL_NS    250000000ull
 #define SYNC_OWNER_NS    1000000000ull
-#define PASS_NS          10000 /* a read that took longer is followed by another */
+#define PASS_NS          50000 /* a read that took longer is followed by another */
 #define PASSES           8
 #define ONLINE_EVERY_NS  3000000000ull
 
@@ -80,94 +79,30 @@ static void check_online(struct bpf_source *source, uint64_t now)
 	source->base.activity.cpus = online;
 }
 
-/* ---- lifecycle --------------------------------------------------------------------------------
- */
-
-static int on_wake(void *ctx, void *data, size_t size)
+/* How long our programs ran, where the operator has switched kernel.bpf_stats_enabled on. */
+static void read_program_time(struct bpf_source *source)
 {
-	(void)ctx;
-	(void)data;
-	(void)size;
-	return 0; /* the tick that is reading this is the answer */
-}
-
-static int on_life(void *ctx, void *data, size_t size)
-{
-	struct bpf_source *source = ctx;
-	struct life_event *event = data;
-	unsigned int next = (source->gone_head + 1) % source->gone_size;
-
-	if (size < offsetof(struct life_event, path))
-		return 0;
-	if (event->kind == LIFE_BORN) {
-		bool has_path = size > offsetof(struct life_event, path) && event->path_len;
-
-		source->sink.born(source->sink.ctx, event->cgroup_id, has_path ? event->path : NULL,
-				  event->t_ns);
-		return 0;
-	}
-	source->sink.gone(source->sink.ctx, event->cgroup_id, event->t_ns);
-	if (next == source->gone_tail) {
-		source->gone_lost++;
-		return 0;
-	}
-	source->gone[source->gone_head] = (struct gone_cgroup){ event->cgroup_id, event->t_ns };
-	source->gone_head = next;
-	return 0;
-}
-
-/*
- * Rows only grow, but what a row gained can be negative: steal, and the end of a stint whose switch
- * was not shown, become known when the stint is closed, after its owner was credited with that time
- * as running.  Such a row carries a debt and repays it with its next time; as long as it does, as
- * much is withheld from the rows that really had the time, so that every tick sums to its length.
- */
-static struct row_cell *cell_of(struct bpf_source *source, uint32_t row, unsigned int package)
-{
-	return &source->cells[(size_t)row * source->base.activity.n_packages + package];
-}
-
-void bpf_forget_row(struct bpf_source *source, uint32_t slot)
-{
+	const struct bpf_program *programs[] = { source->sched->progs.switch_btf,
+						 source->sched->progs.switch_raw };
 	struct activity *activity = &source->base.activity;
-	size_t at = (size_t)slot * activity->n_packages;
-	unsigned int package;
+	struct bpf_prog_info info = { 0 };
+	uint32_t size = sizeof(info);
+	uint64_t enabled = 0;
 
-	/* A debt that nobody can repay any more stays owed, and what is withheld for it withheld:
-	 * the row was shown that time.  What the row itself withholds goes where such time belongs.
-	 */
-	for (package = 0; package < activity->n_packages; package++) {
-		if (source->cells[at + package].carry_ns > 0)
-			cell_of(source, OWNER_STEAL, package)->carry_ns +=
-				source->cells[at + package].carry_ns;
-	}
-	memset(&activity->rows[slot], 0, sizeof(activity->rows[slot]));
-	memset(&activity->weight[at], 0, activity->n_packages * sizeof(*activity->weight));
-	memset(&source->cells[at], 0, activity->n_packages * sizeof(*source->cells));
+	if (host_read_u64(source->host->proc_fd, "sys/kernel/bpf_stats_enabled", &enabled) < 0 ||
+	    !enabled)
+		return;
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(programs[!source->direct]), &info, &size) < 0)
+		return;
+	activity->program_ns = info.run_time_ns;
+	activity->has_program_ns = true;
 }
 
-/* Give back the slots of cgroups that went long enough ago: everything of theirs has been read. */
-static void free_gone(struct bpf_source *source, uint64_t now)
+/* What need not be asked at every tick. */
+static void check_slowly(struct bpf_source *source, uint64_t now)
 {
-	int slot_of = bpf_map__fd(source->sched->maps.slot_of);
-	int free_slots = bpf_map__fd(source->sched->maps.free_slots);
-
-	while (source->gone_tail != source->gone_head) {
-		const struct gone_cgroup *gone = &source->gone[source->gone_tail];
-		uint32_t slot;
-
-		if (now - gone->t_ns < FREE_AFTER_NS)
-			return;
-		if (bpf_map_lookup_elem(slot_of, &gone->cgroup_id, &slot) == 0 &&
-		    slot >= SLOT_FIRST && slot < source->n_slots) {
-			if (source->marked[slot])
-				return; /* the ledger has not seen its last time yet */
-			bpf_map_delete_elem(slot_of, &gone->cgroup_id);
-			bpf_forget_row(source, slot);
-			bpf_map_update_elem(free_slots, NULL, &slot, BPF_ANY);
-		}
-		source->gone_tail = (source->gone_tail + 1) % source->gone_size;
-	}
+	check_online(source, now);
+	read_program_time(source);
 }
 
 /* ---- the tick ---------------------------------------------------------------------------------
@@ -193,72 +128,6 @@ static void sync_old_stints(struct bpf_source *source, uint64_t now)
 		start = LOAD_ONCE(bpf_cpu(source, cpu)->start);
 		if (!start || (int64_t)(now - start - source->control->offset) > (int64_t)limit)
 			bpf_sync(source, cpu);
-	}
-}
-
-/* What a row has to show; debts stay behind and are added to *owed. */
-static void settle_debt(struct row_cell *cell, int64_t *owed)
-{
-	cell->delta_ns += cell->carry_ns;
-	*owed += cell->carry_ns; /* debts are negative, what was withheld is positive */
-	cell->carry_ns = MIN(cell->delta_ns, 0);
-	*owed -= cell->carry_ns;
-	cell->delta_ns = MAX(cell->delta_ns, 0);
-}
-
-/* Give a row its time, less what is owed elsewhere. */
-static void settle_row(struct bpf_source *source, uint32_t row, unsigned int package, int64_t *owed)
-{
-	struct activity *activity = &source->base.activity;
-	struct row_cell *cell = cell_of(source, row, package);
-	int64_t keep = MIN(cell->delta_ns, MAX(*owed, 0));
-	uint64_t ns = (uint64_t)(cell->delta_ns - keep);
-
-	cell->carry_ns += keep;
-	*owed -= keep;
-	activity->rows[row].usage.busy_ns += ns;
-	activity->weight[(size_t)row * activity->n_packages + package] +=
-		activity->unit == WEIGHT_CYCLES ? cell->cycles : ns;
-	if (row != OWNER_IDLE && row != OWNER_STEAL)
-		activity->package_busy_ns[package] += ns;
-	cell->delta_ns = 0;
-	cell->cycles = 0;
-}
-
-/* Turn this tick's deltas into cumulative rows. */
-static void settle(struct bpf_source *source)
-{
-	/* Whose time it most often was: they wait first. */
-	static const uint32_t first[] = { OWNER_STEAL, OWNER_IRQ, OWNER_IDLE, OWNER_KERNEL };
-	struct activity *activity = &source->base.activity;
-	unsigned int package;
-	uint32_t i;
-
-	for (i = 0; i < ARRAY_SIZE(first); i++)
-		bpf_mark_active(source, first[i]);
-	for (i = 0; i < source->n_carriers; i++)
-		bpf_mark_active(source, source->carriers[i]);
-	source->n_carriers = 0;
-	for (package = 0; package < activity->n_packages; package++) {
-		int64_t *owed = &source->owed[package];
-
-		for (i = 0; i < activity->n_active; i++)
-			settle_debt(cell_of(source, activity->active[i], package), owed);
-		for (i = 0; i < ARRAY_SIZE(first); i++)
-			settle_row(source, first[i], package, owed);
-		for (i = 0; i < activity->n_active; i++)
-			settle_row(source, activity->active[i], package, owed);
-	}
-	for (i = 0; i < activity->n_active; i++) {
-		uint32_t row = activity->active[i];
-
-		source->marked[row] = false;
-		for (package = 0; package < activity->n_packages; package++) {
-			if (!cell_of(source, row, package)->carry_ns)
-				continue;
-			source->carriers[source->n_carriers++] = row;
-			break;
-		}
 	}
 }
 
@@ -310,8 +179,8 @@ static int bpf_collect(struct activity_source *base)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 
 	if (now - source->online_check_ns > ONLINE_EVERY_NS)
-		check_online(source, now);
-	ring_buffer__consume(source->rings);
+		check_slowly(source, now);
+	bpf_take_life(source, now);
 	sync_old_stints(source, now);
 	now = read_cpus(source);
 	/* Who was born while we read has its name before its time is told. */
@@ -320,8 +189,8 @@ static int bpf_collect(struct activity_source *base)
 		if (source->seen_cpu[cpu].online)
 			bpf_credit_running(source, cpu, now);
 	}
-	free_gone(source, now);
-	settle(source);
+	bpf_free_gone(source, now);
+	bpf_settle(source);
 	count_losses(source);
 	activity->t_ns = now;
 	return 0;
@@ -388,25 +257,6 @@ static int alloc_tables(struct bpf_source *source)
 	memset(source->counter_fds, 0xff, 2 * cpus * sizeof(int)); /* -1 */
 	return activity_alloc(&source->base.activity, source->n_slots,
 			      source->topology->n_packages);
-}
-
-static int open_rings(struct bpf_source *source)
-{
-	source->rings =
-		ring_buffer__new(bpf_map__fd(source->sched->maps.wake), on_wake, source, NULL);
-	if (!source->rings)
-		return log_errno(-errno, "bpf: cannot open the wake-up ring");
-	if (ring_buffer__add(source->rings, bpf_map__fd(source->life->maps.events), on_life,
-			     source) < 0)
-		return log_errno(-errno, "bpf: cannot open the lifecycle ring");
-	return 0;
-}
-
-static void tell_born(void *ctx, uint64_t cgroup_id, const char *path)
-{
-	struct bpf_source *source = ctx;
-
-	source->sink.born(source->sink.ctx, cgroup_id, path, source->host->now_ns());
 }
 
 static void ignore_born(void *ctx, uint64_t cgroup_id, const char *path, uint64_t t_ns)
@@ -476,10 +326,10 @@ static int bpf_open(const struct host *host, const struct activity_config *confi
 		return r;
 	source->base.activity.unit =
 		source->base.activity.has_counters ? WEIGHT_CYCLES : WEIGHT_TIME;
-	r = open_rings(source);
+	r = bpf_open_rings(source);
 	if (r < 0)
 		return r;
-	r = hierarchy_walk(host, &source->hierarchy, tell_born, source);
+	r = bpf_tell_all(source);
 	if (r < 0)
 		log_warn("bpf: cannot walk the cgroups that exist already: %s", strerror(-r));
 	r = start_from_zero(source);

@@ -76,6 +76,8 @@ struct bpf_source {
 	struct gone_cgroup *gone; /* ring of cgroups whose slots will be free soon */
 	unsigned int gone_head, gone_tail, gone_size;
 	uint64_t gone_lost; /* of those, what did not fit */
+	uint64_t lost_seen; /* lost records when all cgroups were last told, */
+	uint64_t walked_ns; /* and when that was */
 	uint64_t online_check_ns;
 	int online_fd;
 };
@@ -110,8 +112,17 @@ void bpf_take_calibration(struct seen_cpu *seen, uint64_t cal_clock, uint64_t ca
 /* A CPU that comes back online starts afresh: the time that it was away is nobody's. */
 void bpf_restart_cpu(struct bpf_source *source, unsigned int cpu);
 
-/* bpf.c.  A row starts over, for another cgroup. */
+/* bpf_settle.c.  Turn this tick's gains into cumulative rows; a row starts over, for another
+ * cgroup. */
+void bpf_settle(struct bpf_source *source);
 void bpf_forget_row(struct bpf_source *source, uint32_t slot);
+
+/* bpf_life.c.  Open the rings; tell the sink of every cgroup there is; take the records; give back
+ * the slots of cgroups that went long enough ago. */
+int bpf_open_rings(struct bpf_source *source);
+int bpf_tell_all(struct bpf_source *source);
+void bpf_take_life(struct bpf_source *source, uint64_t now);
+void bpf_free_gone(struct bpf_source *source, uint64_t now);
 
 /* bpf_load.c.  Open, load and attach; what cannot be is logged with its remedy.  0 or -errno. */
 int bpf_load(struct bpf_source *source, const struct activity_config *config);
