@@ -23,10 +23,11 @@
 #define PRINT_ROWS      20
 #define FRAME_MAX_BYTES (1u << 20)
 
-/* Cursor home; no line wraps into the next one; clear what the last frame left. */
+/* Cursor home; no line wraps into the next one; each line is cleared before it is written, since
+ * behind a full one the cursor still stands on its last column. */
 #define FRAME_FIRST "\033[H\033[2J"
 #define FRAME_BEGIN "\033[H\033[?7l"
-#define LINE_END    "\033[K\n"
+#define LINE_BEGIN  "\033[K"
 #define FRAME_END   "\033[J\033[?7h"
 
 struct live {
@@ -120,8 +121,9 @@ static int render_frame(struct live *live, const struct snapshot *now)
 	sbuf_puts(&live->frame, live->drawn ? FRAME_BEGIN : FRAME_FIRST FRAME_BEGIN);
 	for (line = live->table.text; line && *line && room > 0; line = end + 1, room--) {
 		end = strchrnul(line, '\n');
+		sbuf_puts(&live->frame, LINE_BEGIN);
 		sbuf_append(&live->frame, line, (size_t)(end - line));
-		sbuf_puts(&live->frame, LINE_END);
+		sbuf_putc(&live->frame, '\n');
 		if (!*end)
 			break;
 	}
@@ -248,7 +250,8 @@ int live_open(struct loop *loop, struct snapshot_pool *pool, int fd, struct live
 	r = loop_timer_new(loop, tick, live, &live->timer);
 	if (r < 0)
 		return r;
-	live->next_ns = host_monotonic_ns();
+	/* What is printed once in a while should have something to say the first time. */
+	live->next_ns = host_monotonic_ns() + (live->terminal ? 0 : PRINT_NS);
 	loop_timer_set(live->timer, live->next_ns);
 	*ret = TAKE_PTR(live);
 	return 0;

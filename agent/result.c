@@ -58,7 +58,9 @@ int edge_print_result(const struct config *config, struct snapshot_pool *pool)
 	struct snapshot *snapshot;
 	int r;
 
-	if (config->output == OUTPUT_NONE && (config->live || !config->duration_ns))
+	/* On a terminal the live table stands there; what was printed on the way may be old. */
+	if (config->output == OUTPUT_NONE &&
+	    (!config->duration_ns || (config->live && isatty(STDOUT_FILENO))))
 		return 0;
 	snapshot = snapshot_current(pool);
 	if (!snapshot)

@@ -8,7 +8,8 @@
 
 /*
  * Print the pool's current snapshot to standard output in the form of --output; without one, the
- * table, unless --live has shown it.  Every byte arrived, or this logs one line and returns -errno.
+ * table, unless --live has shown it on a terminal.  Every byte arrived, or this logs one line and
+ * returns -errno.
  */
 int edge_print_result(const struct config *config, struct snapshot_pool *pool);
 
