@@ -72,8 +72,10 @@ static void check_online(struct bpf_source *source, uint64_t now)
 		struct seen_cpu *seen = &source->seen_cpu[cpu];
 
 		online += seen->listed;
-		if (seen->listed && !seen->online && source->cpus)
+		if (seen->listed && !seen->online && source->cpus) {
+			bpf_sync(source, cpu);
 			bpf_restart_cpu(source, cpu);
+		}
 		seen->online = seen->listed;
 	}
 	source->base.activity.cpus = online;
@@ -324,6 +326,7 @@ static int bpf_open(const struct host *host, const struct activity_config *confi
 	r = bpf_load(source, config);
 	if (r < 0)
 		return r;
+	bpf_open_stints(source);
 	source->base.activity.unit =
 		source->base.activity.has_counters ? WEIGHT_CYCLES : WEIGHT_TIME;
 	r = bpf_open_rings(source);

@@ -23,16 +23,6 @@
 /* ---- rows -------------------------------------------------------------------------------------
  */
 
-void bpf_mark_active(struct bpf_source *source, uint32_t row)
-{
-	struct activity *activity = &source->base.activity;
-
-	if (source->marked[row])
-		return;
-	source->marked[row] = true;
-	activity->active[activity->n_active++] = row;
-}
-
 static void credit(struct bpf_source *source, unsigned int cpu, uint32_t row, int64_t ns)
 {
 	unsigned int package = source->topology->package_of[cpu];
@@ -240,7 +230,6 @@ void bpf_restart_cpu(struct bpf_source *source, unsigned int cpu)
 	struct seen_slot *slots = &source->seen[(size_t)cpu * source->n_slots];
 	uint32_t i;
 
-	bpf_sync(source, cpu);
 	for (i = 0; i < source->n_slots; i++) {
 		const struct slot *slot = bpf_slot(source, cpu, i);
 

@@ -19,7 +19,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bpf/life.h"
@@ -304,54 +303,6 @@ static int load_life(struct bpf_source *source, const struct activity_config *co
 	return r < 0 ? r : life_bpf__attach(life);
 }
 
-/* Let every CPU switch once. */
-static void visit_cpus(struct bpf_source *source)
-{
-	const struct timespec moment = { .tv_nsec = 1000 };
-	cpu_set_t *before = CPU_ALLOC(HOST_MAX_CPUS), *one = CPU_ALLOC(HOST_MAX_CPUS);
-	size_t size = CPU_ALLOC_SIZE(HOST_MAX_CPUS);
-	bool known = before && one && sched_getaffinity(0, size, before) == 0;
-	unsigned int cpu;
-
-	for (cpu = 0; known && cpu < source->n_cpus; cpu++) {
-		CPU_ZERO_S(size, one);
-		CPU_SET_S(cpu, size, one);
-		if (source->seen_cpu[cpu].online && sched_setaffinity(0, size, one) == 0)
-			nanosleep(&moment, NULL);
-	}
-	if (known)
-		sched_setaffinity(0, size, before);
-	CPU_FREE(before);
-	CPU_FREE(one);
-}
-
-/*
- * A CPU opens its first stint at its first switch, and an idle one may not switch for long: visit
- * each, several times, so that its clock is known to the microsecond from the first tick on.  Where
- * affinity forbids it, sync_cpu() opens the stint from outside.
- */
-static void open_stints(struct bpf_source *source)
-{
-	unsigned int round, rounds = source->n_cpus <= 64 ? 8 : 2, cpu;
-
-	for (round = 0; round < rounds; round++) {
-		source->control->epoch++;
-		visit_cpus(source);
-		for (cpu = 0; cpu < source->n_cpus; cpu++)
-			bpf_take_calibration(&source->seen_cpu[cpu],
-					     bpf_cpu(source, cpu)->cal_clock,
-					     bpf_cpu(source, cpu)->cal_mono);
-	}
-	for (cpu = 0; cpu < source->n_cpus; cpu++) {
-		if (source->seen_cpu[cpu].offset_ns)
-			source->control->offset = source->seen_cpu[cpu].offset;
-	}
-	for (cpu = 0; cpu < source->n_cpus; cpu++) {
-		if (source->seen_cpu[cpu].online && !bpf_cpu(source, cpu)->t0)
-			bpf_sync(source, cpu);
-	}
-}
-
 static int load_steps(struct bpf_source *source, const struct activity_config *config)
 {
 	bool counters = !config->no_counters && open_counters(source, config->any_counters);
@@ -411,17 +362,9 @@ int bpf_load(struct bpf_source *source, const struct activity_config *config)
 	r = load_steps(source, config);
 	if (r < 0)
 		return explain(source, config, r);
-	open_stints(source);
 	/* Parsing the kernel's BTF took 13 MB that nobody needs any more. */
 	malloc_trim(0);
 	return 0;
-}
-
-int bpf_sync(struct bpf_source *source, unsigned int cpu)
-{
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .cpu = cpu, .flags = BPF_F_TEST_RUN_ON_CPU);
-
-	return bpf_prog_test_run_opts(bpf_program__fd(source->sched->progs.sync_cpu), &opts);
 }
 
 void bpf_unload(struct bpf_source *source)

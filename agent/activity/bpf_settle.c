@@ -9,6 +9,16 @@
 
 #include "platform/scope.h"
 
+void bpf_mark_active(struct bpf_source *source, uint32_t row)
+{
+	struct activity *activity = &source->base.activity;
+
+	if (source->marked[row])
+		return;
+	source->marked[row] = true;
+	activity->active[activity->n_active++] = row;
+}
+
 /*
  * Rows only grow, but what a row gained can be negative: steal, and the end of a stint whose switch
  * was not shown, become known when the stint is closed, after its owner was credited with that time

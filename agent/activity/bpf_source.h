@@ -102,9 +102,7 @@ static inline const uint64_t *bpf_log(const struct bpf_source *source, unsigned 
 	return (const uint64_t *)bpf_slot(source, cpu, source->n_slots);
 }
 
-/* bpf_cpu.c.  Put a row on the list of active ones, once. */
-void bpf_mark_active(struct bpf_source *source, uint32_t row);
-/* Take what a CPU has booked and who runs on it; credit its running owner up to now. */
+/* bpf_cpu.c.  Take what a CPU has booked and who runs on it; credit its running owner up to now. */
 void bpf_read_cpu(struct bpf_source *source, unsigned int cpu);
 void bpf_credit_running(struct bpf_source *source, unsigned int cpu, uint64_t now);
 /* Take a pair that the kernel left; the same one twice counts once. */
@@ -112,7 +110,9 @@ void bpf_take_calibration(struct seen_cpu *seen, uint64_t cal_clock, uint64_t ca
 /* A CPU that comes back online starts afresh: the time that it was away is nobody's. */
 void bpf_restart_cpu(struct bpf_source *source, unsigned int cpu);
 
-/* bpf_settle.c.  Turn this tick's gains into cumulative rows; a row starts over, for another
+/* bpf_settle.c.  Put a row on the list of active ones, once. */
+void bpf_mark_active(struct bpf_source *source, uint32_t row);
+/* Turn this tick's gains into cumulative rows; a row starts over, for another
  * cgroup. */
 void bpf_settle(struct bpf_source *source);
 void bpf_forget_row(struct bpf_source *source, uint32_t slot);
@@ -124,11 +124,13 @@ int bpf_tell_all(struct bpf_source *source);
 void bpf_take_life(struct bpf_source *source, uint64_t now);
 void bpf_free_gone(struct bpf_source *source, uint64_t now);
 
+/* bpf_sync.c.  Run sync_cpu() on one CPU: 0 or -errno.  Open the first stint of every CPU. */
+int bpf_sync(struct bpf_source *source, unsigned int cpu);
+void bpf_open_stints(struct bpf_source *source);
+
 /* bpf_load.c.  Open, load and attach; what cannot be is logged with its remedy.  0 or -errno. */
 int bpf_load(struct bpf_source *source, const struct activity_config *config);
 void bpf_unload(struct bpf_source *source);
-/* Run sync_cpu() on one CPU.  0 or -errno. */
-int bpf_sync(struct bpf_source *source, unsigned int cpu);
 /* Entries of a CPU's touched log: each slot at most once an epoch, and room for late ones. */
 unsigned int bpf_log_size(unsigned int n_slots);
 
