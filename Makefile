@@ -8,13 +8,16 @@ ifeq ($(origin CC),default)
 CC        := gcc
 endif
 CLANG     ?= clang
-BPFTOOL   ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+BPFTOOL   ?= bpftool
 PREFIX    ?= /usr/local
 DESTDIR   ?=
 BUILD     := build
 SUDO      := $(if $(filter 0,$(shell id -u)),,sudo)
 Q         := $(if $(V),,@)
 say        = $(if $(V),,@printf '  %-8s %s\n' $(1) $(2);)
+
+# Debian keeps bpftool and its like where only root looks.
+export PATH := $(PATH):/usr/sbin:/sbin
 
 .DELETE_ON_ERROR:
 .SECONDARY:

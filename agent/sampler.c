@@ -56,6 +56,7 @@ struct sampler {
 	uint64_t tick_ns;               /* when it was */
 	uint64_t energy_ns, publish_ns; /* newest energy read, newest publish */
 	bool busy;
+	bool crowded;            /* and said so */
 	atomic_ullong newest_ns; /* tick_ns for other threads */
 
 	int statm_fd; /* our own size, kept open */
@@ -121,6 +122,18 @@ static uint64_t wall_of(const struct sampler *sampler, uint64_t mono_ns)
 	       (sampler->host->now_ns() - mono_ns);
 }
 
+/* Once: the counters go on telling how much. */
+static void say_crowded(struct sampler *sampler)
+{
+	if (sampler->crowded || (!sampler->stats.dropped && !sampler->stats.overflow_switches))
+		return;
+	sampler->crowded = true;
+	log_warn("sampler: more cgroups than --max-cgroups=%u has room for, ignoring the names of "
+		 "the "
+		 "rest; what finds no slot is unattributed (raise --max-cgroups)",
+		 sampler->config->max_cgroups);
+}
+
 static int publish(struct sampler *sampler)
 {
 	const struct activity *activity = &sampler->activity->activity;
@@ -145,6 +158,7 @@ static int publish(struct sampler *sampler)
 	for (bucket = 0, stats->folded = 0; bucket < _BUCKET_ENERGY_MAX; bucket++)
 		stats->folded += folded[bucket].n;
 
+	say_crowded(sampler);
 	sampler->publish_ns = activity->t_ns;
 	return snapshot_publish(sampler->pool, sampler->ledger, sampler->facts, stats,
 				activity->t_ns, wall_of(sampler, activity->t_ns), activity->cpus);
