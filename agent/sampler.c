@@ -111,15 +111,16 @@ static uint64_t resident_bytes(const struct sampler *sampler)
 	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-/* The wall clock's time of a moment on ours: steps of the wall clock do not move what was booked.
+/*
+ * What to add to a moment of ours for the wall clock's time.  Taken once a publish for start and
+ * end alike: a wall clock that was stepped moves both, never what lies between.
  */
-static uint64_t wall_of(const struct sampler *sampler, uint64_t mono_ns)
+static uint64_t wall_offset(const struct sampler *sampler)
 {
 	struct timespec wall;
 
 	clock_gettime(CLOCK_REALTIME, &wall);
-	return (uint64_t)wall.tv_sec * NS_PER_S + (uint64_t)wall.tv_nsec -
-	       (sampler->host->now_ns() - mono_ns);
+	return (uint64_t)wall.tv_sec * NS_PER_S + (uint64_t)wall.tv_nsec - sampler->host->now_ns();
 }
 
 /* Once: the counters go on telling how much. */
@@ -129,8 +130,7 @@ static void say_crowded(struct sampler *sampler)
 		return;
 	sampler->crowded = true;
 	log_warn("sampler: more cgroups than --max-cgroups=%u has room for, ignoring the names of "
-		 "the "
-		 "rest; what finds no slot is unattributed (raise --max-cgroups)",
+		 "the rest; what finds no slot is unattributed (raise --max-cgroups)",
 		 sampler->config->max_cgroups);
 }
 
@@ -138,6 +138,7 @@ static int publish(struct sampler *sampler)
 {
 	const struct activity *activity = &sampler->activity->activity;
 	struct agent_stats *stats = &sampler->stats;
+	uint64_t offset_ns = wall_offset(sampler);
 	struct timespec cpu;
 	const struct folded *folded;
 	int bucket;
@@ -159,9 +160,10 @@ static int publish(struct sampler *sampler)
 		stats->folded += folded[bucket].n;
 
 	say_crowded(sampler);
+	sampler->facts->start_wall_ns = sampler->facts->start_mono_ns + offset_ns;
 	sampler->publish_ns = activity->t_ns;
 	return snapshot_publish(sampler->pool, sampler->ledger, sampler->facts, stats,
-				activity->t_ns, wall_of(sampler, activity->t_ns), activity->cpus);
+				activity->t_ns, activity->t_ns + offset_ns, activity->cpus);
 }
 
 /* Is anything running that the sampling rate is for? */
@@ -423,7 +425,6 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret)
 
 	/* Time is booked from here on; energy from the first reading, a moment later. */
 	sampler->facts->start_mono_ns = sampler->activity->activity.t_ns;
-	sampler->facts->start_wall_ns = wall_of(sampler, sampler->facts->start_mono_ns);
 	r = sampler_tick(sampler, true);
 	if (r == 0)
 		*ret = TAKE_PTR(sampler);
