@@ -32,7 +32,8 @@ struct {
 
 static __always_inline int report(struct cgroup *cgroup, const char *path, __u32 kind)
 {
-	__u32 zero = 0, size = offsetof(struct life_event, path);
+	__u64 size = offsetof(struct life_event, path);
+	__u32 zero = 0;
 	struct life_event *event;
 	__u64 flags = BPF_RB_NO_WAKEUP;
 	long len;
@@ -54,10 +55,12 @@ static __always_inline int report(struct cgroup *cgroup, const char *path, __u32
 			size += len;
 		}
 	}
-	if (size > sizeof(*event))
-		return 0;
 	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > ring_size / 2)
 		flags = BPF_RB_FORCE_WAKEUP;
+	/* Verifiers before 6.4 forget the bound that the path's length gives it. */
+	barrier_var(size);
+	if (size > sizeof(*event))
+		return 0;
 	if (bpf_ringbuf_output(&events, event, size, flags))
 		__sync_fetch_and_add(&lost, 1);
 	return 0;

@@ -25,23 +25,29 @@
 #include "bpf/life.skel.h"
 #include "bpf/sched.skel.h"
 #include "platform/log.h"
+#include "platform/scope.h"
 
 #define COUNTER_MAX_NS  2000 /* a read(2) of an event takes some 500 ns, 1 us on slow machines */
 #define LIFE_RING_BYTES (1u << 20) /* 5,000 cgroups a second at 1 Hz, 200 bytes each */
 
-/* libbpf's own words, one level lower: its warnings are our debug lines. */
+/* libbpf's own words, for --log-level=debug: what the verifier said is a message of many lines. */
 __attribute__((format(printf, 2, 0))) static int print_libbpf(enum libbpf_print_level level,
 							      const char *format, va_list args)
 {
-	char line[512];
-	int n;
+	_free_ char *text = NULL;
+	char *line, *end;
 
 	if (level == LIBBPF_DEBUG || log_level_now() < LOG_LEVEL_DEBUG)
 		return 0;
-	n = vsnprintf(line, sizeof(line), format, args);
-	if (n > 0)
-		log_debug("libbpf: %.*s", (int)strcspn(line, "\n"), line);
-	return n;
+	if (vasprintf(&text, format, args) < 0) {
+		text = NULL;
+		return -ENOMEM;
+	}
+	for (line = text; *line; line = *end ? end + 1 : end) {
+		end = strchrnul(line, '\n');
+		log_debug("libbpf: %.*s", (int)(end - line), line);
+	}
+	return 0;
 }
 
 unsigned int bpf_log_size(unsigned int n_slots)

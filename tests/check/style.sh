@@ -125,7 +125,7 @@ rule_paths() {
 		'a path of somebody'"'"'s home; make it relative, or an argument'
 	above=$(dirname "$PWD")
 	case $above in
-	/ | /tmp | /var/tmp | /usr/src | /opt | /srv | /build | /src) return ;;
+	/ | /root | /tmp | /var/tmp | /usr/src | /opt | /srv | /build | /src) return ;;
 	esac
 	echo "$files" | tr '\n' '\0' | xargs -0 -r grep -nHIF -- "$above/" /dev/null |
 		while IFS=: read -r file line _; do
