@@ -194,7 +194,9 @@ static __always_inline int sync_own_cpu(struct task_struct *task)
 	struct next owner = {};
 	__u64 offset;
 
-	if (!state)
+	/* An interrupt may bring a sync into the middle of another one (of a task that moves
+	 * itself): that one is at it already. */
+	if (!state || (state->seq & 1))
 		return 0;
 	offset = state->cal_mono ? state->cal_mono - state->cal_clock : control.offset;
 	at.mono = bpf_ktime_get_ns();
