@@ -165,7 +165,8 @@ burn_in() {
 
 # Takes down what a case has made; runs however it ended.
 case_cleanup() {
-	local path base
+	# Bytes: in UTF-8 a name that ends half-way through a character would swallow its NUL.
+	local path base LC_ALL=C
 
 	exec 2>/dev/null # the shell tells of each job that it loses
 	[ -z "$agent_pid" ] || kill -KILL "$agent_pid" 2>/dev/null
