@@ -60,7 +60,6 @@ struct bpf_raw_tracepoint_args {
 
 struct kernfs_node {
 	u64 id; /* inode number of the directory, since 5.5 */
-	const char *name;
 };
 
 struct cgroup_root {
@@ -70,7 +69,6 @@ struct cgroup_root {
 struct cgroup {
 	struct kernfs_node *kn;
 	struct cgroup_root *root;
-	int level;
 };
 
 struct cgroup_subsys_state {
@@ -109,7 +107,6 @@ struct task_struct {
 	struct thread_info thread_info;
 	unsigned int flags;
 	unsigned int __state; /* since 5.14; before: state, see compat.bpf.h */
-	int pid;
 	struct sched_entity se;
 	struct sched_info sched_info;
 	struct css_set *cgroups;

@@ -66,7 +66,7 @@ struct ledger_config {
 	const struct topology *topology;
 };
 
-/* zones[n]: the chosen ones; floor_w per zone for its baseline may be NULL.  0 or -ENOMEM. */
+/* An empty book for the zones that energy has chosen (copied).  0 or -ENOMEM. */
 int ledger_new(const struct ledger_config *config, const struct energy *energy,
 	       struct ledger **ret);
 void ledger_free(struct ledger *ledger);

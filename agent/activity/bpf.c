@@ -23,7 +23,6 @@
 #include <bpf/libbpf.h>
 
 #include "activity/bpf_source.h"
-#include "bpf/life.h"
 #include "bpf/life.skel.h"
 #include "bpf/sched.skel.h"
 #include "platform/log.h"

@@ -5,11 +5,7 @@
  */
 #include "activity/bpf_source.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 
 #include "bpf/sched.skel.h"
 #include "platform/scope.h"
