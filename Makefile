@@ -33,10 +33,11 @@ libelf-dev: libbpf reads ELF with it
 zlib1g-dev: libbpf needs it
 libdeflate-dev: gzip of /metrics, in less CPU time than zlib
 libmicrohttpd-dev: HTTP server inside our event loop
+libcurl4-gnutls-dev: watches pods over HTTPS inside our event loop
+libcjson-dev: reads what the API server and container runtimes write
 endef
 define TEST_PACKAGES
 libcriterion-dev: unit tests
-libcjson-dev: tests read the agent's JSON with a parser that is not ours
 libclang-rt-14-dev: sanitizers and libFuzzer for clang
 clang-format: lint
 clang-tidy: lint
@@ -75,7 +76,7 @@ HARDEN   := -fstack-protector-strong -fPIE -ffp-contract=off
 CPPFLAGS := -D_GNU_SOURCE -DPODJOULE_VERSION='"$(VERSION)"' -I. -Iagent -I$(BUILD)
 CFLAGS   := -std=gnu17 -O2 -g $(WARN) $(HARDEN) -MMD -MP
 LDFLAGS  := -pie -Wl,-z,relro,-z,now
-LDLIBS   := -lbpf -lelf -lz -lmicrohttpd -ldeflate -lpthread -lm
+LDLIBS   := -lbpf -lelf -lz -lmicrohttpd -ldeflate -lcurl-gnutls -lcjson -lpthread -lm
 FORTIFY  := -D_FORTIFY_SOURCE=2
 ASAN     := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 WRAP     := -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=strdup
@@ -137,7 +138,7 @@ $(BUILD)/tests/bpf: $(call objs,$(BUILD)/obj,$(bpft_c) $(no_main))
 $(BUILD)/tests/unit $(BUILD)/tests/unit-san $(BUILD)/tests/sim $(BUILD)/tests/bpf:
 	@mkdir -p $(@D)
 	$(call say,LD,$@) $(CC) $(LDFLAGS) $(if $(findstring san,$@),$(ASAN)) $(if $(findstring unit,$@),$(WRAP)) \
-		$^ $(LDLIBS) -lcriterion -lcjson -o $@
+		$^ $(LDLIBS) -lcriterion -o $@
 
 # Helper programs of the tests: one source each, linked with the agent's leaves.
 leaves   := $(filter agent/platform/%,$(agent_c))
@@ -147,6 +148,13 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/bench/%.o $(call objs,$(BUILD)/obj,$(no_mai
 $(BUILD)/tests/%: $(BUILD)/obj/tests/e2e/%.o $(call objs,$(BUILD)/obj,$(leaves))
 	@mkdir -p $(@D)
 	$(call say,LD,$@) $(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+# The fake API server has a folder of its own; -san is the same with ASan and UBSan.
+apiserver_c := $(sort $(wildcard tests/apiserver/*.c))
+$(BUILD)/tests/fake_apiserver: $(call objs,$(BUILD)/obj,$(apiserver_c) $(leaves))
+$(BUILD)/tests/fake_apiserver-san: $(call objs,$(BUILD)/san,$(apiserver_c) $(leaves))
+$(BUILD)/tests/fake_apiserver $(BUILD)/tests/fake_apiserver-san:
+	@mkdir -p $(@D)
+	$(call say,LD,$@) $(CC) $(LDFLAGS) $(if $(findstring san,$@),$(ASAN)) $^ $(LDLIBS) -o $@
 $(BUILD)/obj/tests/bench/bench_switch.o: | $(BUILD)/bpf/empty.skel.h
 
 # ---- fuzzing ------------------------------------------------------------------------------------
@@ -161,7 +169,7 @@ $(BUILD)/tests/replay_%: $(BUILD)/san/tests/fuzz/fuzz_%.o $(BUILD)/san/tests/fuz
 # ---- what people type -----------------------------------------------------------------------------
 .PHONY: all help deps run test test-full bench fuzz lint format install clean vmlinux-dump \
         test-unit test-sim test-bpf test-e2e test-fuzz test-lint test-clang test-sanitized \
-        test-fuzz-short image
+        test-fuzz-short test-churn image
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-zA-Z0-9_-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -181,7 +189,7 @@ run: $(AGENT) ## run the agent on this node: live table, and /metrics on 127.0.0
 TALLY := tests/check/tally.sh
 test: test-lint test-unit test-fuzz test-sim test-bpf test-e2e ## all tests but the slow ones (under 20 minutes)
 	@echo 'make test: all suites passed'
-test-full: test-clang test-sanitized test-fuzz-short ## the slower checks: all analysers, clang's build, the sanitized agent's whole life, 10 s of fuzzing each (under 60 minutes)
+test-full: test-clang test-sanitized test-churn test-fuzz-short ## the slower checks: all analysers, clang's build, the sanitized agent's whole life, two minutes of pods that come and go, 10 s of fuzzing each (under 60 minutes)
 	@echo 'make test-full: all suites passed'
 test-unit: $(BUILD)/tests/unit $(BUILD)/tests/unit-san
 	$(Q)$(TALLY) run unit $(BUILD)/tests/unit -j2
@@ -192,9 +200,12 @@ test-bpf: $(BUILD)/tests/bpf
 	$(Q)$(TALLY) run bpf $(SUDO) $(BUILD)/tests/bpf -j1
 test-fuzz: $(fuzzers:%=$(BUILD)/tests/replay_%)
 	$(Q)$(TALLY) run fuzz-replay tests/fuzz/replay.sh $(BUILD)/tests $(fuzzers)
-test-e2e: $(BUILD)/podjoule-agent $(BUILD)/tests/short_lived $(BUILD)/tests/plant
-	$(Q)$(TALLY) run e2e $(SUDO) env AGENT=$(CURDIR)/$(BUILD)/podjoule-agent SHORT_LIVED=$(CURDIR)/$(BUILD)/tests/short_lived \
-		PLANT=$(CURDIR)/$(BUILD)/tests/plant tests/e2e/run.sh
+e2e_tools := podjoule-agent tests/short_lived tests/pod_churn tests/plant tests/fake_apiserver
+e2e       := $(SUDO) env AGENT=$(CURDIR)/$(BUILD)/podjoule-agent TOOLS=$(CURDIR)/$(BUILD)/tests
+test-e2e: $(e2e_tools:%=$(BUILD)/%)
+	$(Q)$(TALLY) run e2e $(e2e) tests/e2e/run.sh
+test-churn: $(e2e_tools:%=$(BUILD)/%)
+	$(Q)$(TALLY) run churn $(e2e) CHURN_SECONDS=120 CHURN_PODS=250 LATE_SECONDS=60 tests/e2e/run.sh churn names
 test-lint: | $(BUILD)/.test-packages
 	$(Q)$(TALLY) run checks tests/check/selftest.sh
 	$(Q)SUITE=style $(TALLY) run style tests/check/lint.sh style
