@@ -25,9 +25,8 @@ static const struct argp_option info_options[] = {
 };
 
 static const char *const group_names[] = {
-	[GROUP_MEASURING] = "Measuring:",
-	[GROUP_SERVING] = "Serving:",
-	[GROUP_OUTPUT] = "Output:",
+	[GROUP_MEASURING] = "Measuring:", [GROUP_SERVING] = "Serving:",
+	[GROUP_NAMING] = "Naming pods:",  [GROUP_OUTPUT] = "Output:",
 	[GROUP_RUNNING] = "Running:",
 };
 
@@ -65,7 +64,12 @@ static const struct {
 
 /* What the command line says, before anything in it is judged. */
 struct request {
-	const char *values[_FLAG_MAX];
+	const char *values[_FLAG_MAX]; /* the last of each */
+	struct {
+		enum flag_id id;
+		const char *value;
+	} repeated[MAX_POD_LABELS + 1]; /* one more than is allowed, so that it is refused */
+	size_t n_repeated;
 	const char *command, *extra;
 	int info; /* KEY_HELP, KEY_USAGE, KEY_VERSION or 0 */
 	bool reported;
@@ -201,10 +205,14 @@ static error_t collect(int key, char *arg, struct argp_state *state)
 		return 0;
 	}
 	for (int id = 0; id < _FLAG_MAX; id++) {
-		if (flag_key(id) == key) {
-			request->values[id] = arg ? arg : "1";
-			return 0;
+		if (flag_key(id) != key)
+			continue;
+		request->values[id] = arg ? arg : "1";
+		if (flags[id].repeats && request->n_repeated < ARRAY_SIZE(request->repeated)) {
+			request->repeated[request->n_repeated].id = (enum flag_id)id;
+			request->repeated[request->n_repeated++].value = arg;
 		}
+		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
 }
@@ -277,6 +285,19 @@ static const char *from_environment(const struct flag *flag, char *ret_name, siz
 	return value && *value ? value : NULL;
 }
 
+/* Every time that a flag stands on the command line, in this order. */
+static int set_each(enum flag_id id, const struct request *request, struct setting *setting)
+{
+	for (size_t i = 0; i < request->n_repeated; i++) {
+		if (request->repeated[i].id != id)
+			continue;
+		setting->value = request->repeated[i].value;
+		if (setting->flag->set(setting) < 0)
+			return -EINVAL;
+	}
+	return 0;
+}
+
 /* Flag, environment or default, in this order, for one flag. */
 static int apply(enum flag_id id, const struct request *request, struct config *config)
 {
@@ -289,6 +310,8 @@ static int apply(enum flag_id id, const struct request *request, struct config *
 		return flag_error("--%s: not a flag of %s; see " PROGRAM " %s --help", flag->name,
 				  commands[config->command].name, commands[config->command].name);
 	snprintf(setting.origin, sizeof(setting.origin), "--%s", flag->name);
+	if (setting.value && flag->repeats)
+		return set_each(id, request, &setting);
 	/* One environment serves all commands: what is not for this one is not even looked at. */
 	if (!setting.value && applies)
 		setting.value = from_environment(flag, setting.origin, sizeof(setting.origin));

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "account/ledger.h"
 #include "platform/log.h"
 
 enum command { COMMAND_RUN, COMMAND_PROBE };
@@ -17,6 +18,11 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_REFUSED = 3 };
 #define REQUIRE_MEASURED 1u
 #define REQUIRE_BPF      2u
 #define REQUIRE_PMU      4u
+#define REQUIRE_PODS     8u
+
+enum pods_mode { PODS_AUTO, PODS_KUBE, PODS_LOCAL, PODS_NONE };
+
+#define MAX_POD_LABELS 16
 
 struct config {
 	enum command command;
@@ -36,8 +42,14 @@ struct config {
 	unsigned int require;
 	const char *node_name;
 	uint32_t max_cgroups, tombstones;
+	enum pods_mode pods;
+	const char *kube_server, *kube_token_file, *kube_ca_file; /* NULL: in-cluster */
+	const char *pod_labels[MAX_POD_LABELS + 1];               /* keys, NULL at the end */
+	unsigned int processes;                                   /* 0: none */
+	enum idle_share idle;
 	bool realtime;
 	const char *sysfs, *procfs, *cgroupfs; /* NULL: the host's own */
+	const char *rootfs;                    /* of /var/log and /run; NULL: / */
 	uint64_t duration_ns;                  /* 0: until stopped */
 	enum output output;
 	bool live; /* redraw the table while running */
@@ -46,7 +58,8 @@ struct config {
 };
 
 /*
- * Parse argv and PODJOULE_* into *ret (strings are borrowed from argv and the environment).
+ * Parse argv and PODJOULE_* into *ret (strings are borrowed from argv and the environment, keys of
+ * labels from a buffer that the next call overwrites).
  * Returns 0 to go on, or the status to exit with plus one (help and version print and exit 0,
  * i.e. return 1); errors have been printed as one line that names the flag and the remedy.
  */

@@ -10,6 +10,7 @@
 
 #include "expose/page.h"
 #include "live.h"
+#include "naming.h"
 #include "platform/host.h"
 #include "platform/log.h"
 #include "platform/loop.h"
@@ -18,6 +19,10 @@
 #define NS_PER_SECOND 1000000000ull
 #define STATUS_NS     (60 * NS_PER_SECOND)
 #define READY_LOOK_NS (NS_PER_SECOND / 10)
+
+/* --require=pods: so long may the first answer take, and in such steps it is looked for. */
+#define NAMES_LIMIT_NS (10 * NS_PER_SECOND)
+#define NAMES_LOOK_NS  (NS_PER_SECOND / 10)
 
 /*
  * Rendered texts and snapshots are large and short-lived.  With a fixed threshold they are mapped
@@ -34,9 +39,10 @@ struct edge {
 	struct loop *loop;
 	struct page_server *page, *health;
 	struct live *live;
-	struct loop_timer *duration, *notify, *watchdog;
-	uint64_t watchdog_ns;
-	bool ready;
+	struct naming_sources *naming;
+	struct loop_timer *duration, *notify, *watchdog, *names;
+	uint64_t watchdog_ns, names_until_ns;
+	bool ready, refused;
 };
 
 void edge_block_signals(void)
@@ -115,6 +121,25 @@ static void on_watchdog(void *ctx)
 	loop_timer_set(edge->watchdog, host_monotonic_ns() + edge->watchdog_ns);
 }
 
+/* --require=pods: somebody names them, or we refuse. */
+static void on_names(void *ctx)
+{
+	struct edge *edge = ctx;
+	uint64_t now_ns = host_monotonic_ns();
+	bool known, works = naming_works(edge->naming, &known);
+
+	if (works)
+		return;
+	if (!known && now_ns < edge->names_until_ns) {
+		loop_timer_set(edge->names, now_ns + NAMES_LOOK_NS);
+		return;
+	}
+	log_error("--require=pods: neither an API server nor files of this node name its pods; see "
+		  "the log above, or drop the requirement");
+	edge->refused = true;
+	loop_stop(edge->loop);
+}
+
 static void on_duration(void *ctx)
 {
 	struct edge *edge = ctx;
@@ -161,6 +186,27 @@ static int open_timers(struct edge *edge)
 	return 0;
 }
 
+static int open_naming(struct edge *edge, const struct edge_config *config)
+{
+	const struct naming_config naming = {
+		.config = config->config,
+		.host = config->host,
+		.hierarchy = sampler_activity(config->sampler)->hierarchy,
+		.mailbox = config->mailbox,
+		.pool = config->pool,
+	};
+	int r = naming_open(edge->loop, &naming, &edge->naming);
+
+	if (r < 0 || !(config->config->require & REQUIRE_PODS))
+		return r;
+	r = loop_timer_new(edge->loop, on_names, edge, &edge->names);
+	if (r < 0)
+		return log_errno(r, "edge: cannot make timers");
+	edge->names_until_ns = host_monotonic_ns() + NAMES_LIMIT_NS;
+	loop_timer_set(edge->names, host_monotonic_ns());
+	return 0;
+}
+
 static int open_pages(struct edge *edge)
 {
 	const struct config *config = edge->config;
@@ -189,6 +235,7 @@ static int open_pages(struct edge *edge)
 
 static void close_edge(struct edge *edge)
 {
+	naming_close(edge->naming);
 	live_close(edge->live);
 	page_close(edge->page);
 	page_close(edge->health);
@@ -198,10 +245,12 @@ static void close_edge(struct edge *edge)
 		loop_timer_free(edge->notify);
 	if (edge->watchdog)
 		loop_timer_free(edge->watchdog);
+	if (edge->names)
+		loop_timer_free(edge->names);
 	loop_free(edge->loop);
 }
 
-static int open_edge(struct edge *edge)
+static int open_edge(struct edge *edge, const struct edge_config *config)
 {
 	int r;
 
@@ -212,6 +261,9 @@ static int open_edge(struct edge *edge)
 	if (r < 0)
 		return log_errno(r, "edge: cannot take signals");
 	r = open_pages(edge);
+	if (r < 0)
+		return r;
+	r = open_naming(edge, config);
 	if (r < 0)
 		return r;
 	r = open_timers(edge);
@@ -232,7 +284,7 @@ int edge_run(const struct edge_config *config)
 
 	mallopt(M_MMAP_THRESHOLD, MAP_FROM_BYTES);
 	signal(SIGPIPE, SIG_IGN); /* a reader that went away is an errno where we write */
-	r = open_edge(&edge);
+	r = open_edge(&edge, config);
 	if (r < 0)
 		return r;
 	r = loop_run(edge.loop);
@@ -241,5 +293,5 @@ int edge_run(const struct edge_config *config)
 		return log_errno(r, "edge: cannot wait for events");
 	if (edge.live && live_error(edge.live) < 0)
 		return log_errno(live_error(edge.live), "edge: cannot write to standard output");
-	return 0;
+	return edge.refused ? EXIT_REFUSED : 0;
 }

@@ -18,11 +18,18 @@ enum flag_id {
 	FLAG_REQUIRE,
 	FLAG_MAX_CGROUPS,
 	FLAG_TOMBSTONES,
+	FLAG_PROCESSES,
+	FLAG_IDLE,
 	FLAG_UNSAFE_PUBLISH, /* lifts the floor of publish */
 	FLAG_PUBLISH,
 	FLAG_LISTEN,
 	FLAG_HEALTH_LISTEN,
 	FLAG_NODE_NAME,
+	FLAG_PODS, /* those of the API server need it */
+	FLAG_KUBE_SERVER,
+	FLAG_KUBE_TOKEN_FILE,
+	FLAG_KUBE_CA_FILE,
+	FLAG_POD_LABEL,
 	FLAG_DURATION, /* output needs one */
 	FLAG_OUTPUT,
 	FLAG_LIVE,
@@ -31,11 +38,12 @@ enum flag_id {
 	FLAG_SYSFS,
 	FLAG_PROCFS,
 	FLAG_CGROUPFS,
+	FLAG_ROOTFS,
 	FLAG_REALTIME,
 	_FLAG_MAX
 };
 
-enum flag_group { GROUP_MEASURING = 1, GROUP_SERVING, GROUP_OUTPUT, GROUP_RUNNING };
+enum flag_group { GROUP_MEASURING = 1, GROUP_SERVING, GROUP_NAMING, GROUP_OUTPUT, GROUP_RUNNING };
 
 #define ON_RUN   (1u << COMMAND_RUN)
 #define ON_PROBE (1u << COMMAND_PROBE)
@@ -59,14 +67,25 @@ struct flag {
 	size_t offset; /* of the member, where one setter serves several flags */
 	enum flag_group group;
 	unsigned int commands;
-	char letter; /* of the short form, or 0 */
+	char letter;  /* of the short form, or 0 */
+	bool repeats; /* set is called for each time that it stands there */
 };
 
 extern const struct flag flags[_FLAG_MAX];
 /* What a list flag accepts, NULL-terminated; NULL for the others. */
 const char *const *flag_names(enum flag_id id);
 
+#define FLAG_SHOWN 200 /* bytes of a value that an error repeats */
+
 /* "podjoule-agent: …" as one line on stderr; returns -EINVAL. */
 int flag_error(const char *format, ...) _printf_(1, 2);
+/* "--rate=0: takes …; try --rate=auto" */
+int flag_refuse(const struct setting *setting, const char *why, const char *instead);
+/* The value names a file that can be read, and becomes *ret; else the advice stands in the error.
+ */
+int flag_file(const struct setting *setting, const char *advice, const char **ret);
+/* The value is one of n names, and its index becomes *ret; why is what the flag takes. */
+int flag_word(const struct setting *setting, const char *const *names, size_t n, const char *why,
+	      unsigned int *ret);
 
 #endif

@@ -11,6 +11,7 @@
 #include "edge.h"
 #include "energy/machine.h"
 #include "energy/model.h"
+#include "names/mailbox.h"
 #include "platform/host.h"
 #include "platform/lock.h"
 #include "platform/log.h"
@@ -62,17 +63,16 @@ static int check_required(const struct config *config, const struct sampler *sam
 	return EXIT_REFUSED;
 }
 
-static int run_edge(const struct config *config, struct sampler *sampler,
-		    struct snapshot_pool *pool)
+static int run_edge(const struct edge_config *edge)
 {
-	const struct edge_config edge = { .config = config, .pool = pool, .sampler = sampler };
-	int r = sampler_start(sampler);
+	const struct config *config = edge->config;
+	int r = sampler_start(edge->sampler);
 
 	if (r == 0)
-		r = edge_run(&edge);
-	sampler_stop(sampler);
+		r = edge_run(edge);
+	sampler_stop(edge->sampler);
 	if (r == 0 && config->duration_ns)
-		r = edge_print_result(config, pool);
+		r = edge_print_result(config, edge->pool);
 	return r < 0 ? EXIT_FAILED : r;
 }
 
@@ -86,25 +86,38 @@ static void free_pool(struct snapshot_pool **pool)
 	snapshot_pool_free(*pool);
 }
 
+static void free_mailbox(struct mailbox **mailbox)
+{
+	mailbox_free(*mailbox);
+}
+
 static int run_agent(const struct config *config, const struct host *host,
 		     const struct topology *topology)
 {
 	struct node_facts facts;
 	_cleanup_(free_pool) struct snapshot_pool *pool = NULL;
+	_cleanup_(free_mailbox) struct mailbox *mailbox = NULL;
 	_cleanup_(close_sampler) struct sampler *sampler = NULL;
 	struct sampler_config sampling = {
 		.host = host, .config = config, .topology = topology, .facts = &facts
 	};
+	struct edge_config edge = { .config = config, .host = host };
 	int r = snapshot_pool_new(&pool);
 
-	if (r < 0)
+	if (r == 0)
+		r = mailbox_new(config->max_cgroups, &mailbox);
+	if (r < 0) {
+		log_errno(r, "agent: cannot start");
 		return EXIT_FAILED;
-	sampling.pool = pool;
+	}
+	sampling.pool = edge.pool = pool;
+	sampling.mailbox = edge.mailbox = mailbox;
 	read_facts(config, host, topology, &facts);
 	if (sampler_open(&sampling, &sampler) < 0)
 		return EXIT_FAILED;
 	r = check_required(config, sampler);
-	return r ? r : run_edge(config, sampler, pool);
+	edge.sampler = sampler;
+	return r ? r : run_edge(&edge);
 }
 
 /* One agent a node serves; runs that only print a result may stand beside it. */

@@ -12,6 +12,7 @@
 #include "platform/log.h"
 #include "platform/scope.h"
 #include "platform/tier.h"
+#include "probe_names.h"
 #include "probe_report.h"
 
 #define OUTPUT_LIMIT (4u << 20)
@@ -165,7 +166,8 @@ static int print(const struct config *config, const struct probe_report *report)
 }
 
 /* The first --require that this node does not meet, or NULL. */
-static const char *unmet(unsigned int require, bool measured, const char *activity, bool pmu)
+static const char *unmet(unsigned int require, bool measured, const char *activity, bool pmu,
+			 bool named)
 {
 	if ((require & REQUIRE_MEASURED) && !measured)
 		return "measured";
@@ -173,14 +175,17 @@ static const char *unmet(unsigned int require, bool measured, const char *activi
 		return "bpf";
 	if ((require & REQUIRE_PMU) && !pmu)
 		return "pmu";
+	if ((require & REQUIRE_PODS) && !named)
+		return "pods";
 	return NULL;
 }
 
 static int finish(const struct config *config, struct probe_report *report,
-		  const struct energy *energy, const char *chosen)
+		  const struct energy *energy, const char *chosen, bool named)
 {
 	bool pmu = report->counters;
-	const char *missing = unmet(config->require, is_measured(energy, false), chosen, pmu);
+	const char *missing =
+		unmet(config->require, is_measured(energy, false), chosen, pmu, named);
 
 	report->tier = tier_name(report->machine.virtual, is_measured(energy, true), pmu);
 	if (print(config, report) < 0)
@@ -199,6 +204,7 @@ int probe_run(const struct config *config, const struct host *host, const struct
 	struct energy energy = { .n_zones = 0 };
 	bool quiet = log_level_now() != LOG_LEVEL_DEBUG;
 	const char *chosen;
+	bool named = false;
 	int r;
 
 	r = hierarchy_find(host, config->hierarchy, &hierarchy);
@@ -217,15 +223,17 @@ int probe_run(const struct config *config, const struct host *host, const struct
 	chosen = probe_activity(config, host, topology, &report.activity, &report.counters);
 	if (quiet)
 		log_set_sink(NULL);
+	probe_names(config, &report.names, &named);
 
 	if (r == -EINVAL) {
 		log_error("probe: --energy=%s: no such source", config->energy);
 		r = EXIT_USAGE;
 	} else {
-		r = finish(config, &report, &energy, chosen);
+		r = finish(config, &report, &energy, chosen, named);
 	}
 	energy_close(&energy);
 	probe_list_free(&report.energy);
 	probe_list_free(&report.activity);
+	probe_list_free(&report.names);
 	return r;
 }

@@ -99,6 +99,8 @@ int probe_report_json(const struct probe_report *report, struct sbuf *out)
 	json_rows(out, &report->energy, true);
 	sbuf_puts(out, "],\"activity\":[");
 	json_rows(out, &report->activity, false);
+	sbuf_puts(out, "],\"names\":[");
+	json_rows(out, &report->names, false);
 	json_kernel(out, report);
 	json_machine(out, &report->machine);
 	return sbuf_puts(out, "}}\n");
@@ -221,6 +223,7 @@ int probe_report_table(const struct probe_report *report, unsigned int width, st
 	put_wrapped(out, line.text ? line.text : "", COLUMN_ZONE, COLUMN_ZONE, columns);
 	put_rows(out, "ENERGY", &report->energy, "ZONE", columns);
 	put_rows(out, "ACTIVITY", &report->activity, "", columns);
+	put_rows(out, "NAMES", &report->names, "", columns);
 	put_kernel(out, report, columns);
 	sbuf_printf(out, "\n%s\n", "CAPABILITIES");
 	for (size_t i = 0; i < kernel_n_capabilities; i++)

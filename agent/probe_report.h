@@ -11,7 +11,7 @@
 
 struct probe_report {
 	const char *tier;
-	struct probe_list energy, activity;
+	struct probe_list energy, activity, names;
 	struct kernel_facts kernel;
 	bool btf_given;          /* --btf */
 	bool counters;           /* an activity source counts cycles and instructions */

@@ -26,6 +26,7 @@
 #include "platform/log.h"
 #include "platform/scope.h"
 #include "platform/tier.h"
+#include "publisher.h"
 
 #define NS_PER_S        1000000000ull
 #define AUTO_MIN_NS     (NS_PER_S / 20) /* busy: 20 Hz */
@@ -40,26 +41,21 @@ struct sampler {
 	const struct host *host;
 	const struct config *config;
 	const struct topology *topology;
-	struct node_facts *facts;
-	struct snapshot_pool *pool;
+	struct publisher publisher; /* with the ledger */
 
 	struct energy energy;
 	struct activity_source *activity;
-	struct ledger *ledger;
 	struct reading readings[ENERGY_MAX_ZONES];
 	bool want[ENERGY_MAX_ZONES];
 
-	struct agent_stats stats;
 	struct health health;           /* of the activity source */
 	uint64_t interval_ns;           /* while busy */
 	uint64_t busy_ns;               /* node's CPU time at the last tick */
 	uint64_t tick_ns;               /* when it was */
 	uint64_t energy_ns, publish_ns; /* newest energy read, newest publish */
 	bool busy;
-	bool crowded;            /* and said so */
 	atomic_ullong newest_ns; /* tick_ns for other threads */
 
-	int statm_fd; /* our own size, kept open */
 	pthread_t thread;
 	bool running;
 	int stop_fd;
@@ -92,78 +88,10 @@ static void read_energy(struct sampler *sampler, const struct node_load *load)
 	size_t i;
 
 	for (i = 0; i < sampler->energy.n_zones; i++)
-		sampler->want[i] =
-			ledger_wants(sampler->ledger, i, &sampler->activity->activity, package);
+		sampler->want[i] = ledger_wants(sampler->publisher.ledger, i,
+						&sampler->activity->activity, package);
 	energy_read(&sampler->energy, load, sampler->want, sampler->readings);
 	sampler->energy_ns = load->t_ns;
-}
-
-static uint64_t resident_bytes(const struct sampler *sampler)
-{
-	char text[128], *rss;
-	uint64_t pages = 0;
-
-	if (host_pread(sampler->statm_fd, text, sizeof(text)) <= 0)
-		return 0;
-	rss = strchr(text, ' ');
-	while (rss && *++rss >= '0' && *rss <= '9')
-		pages = pages * 10 + (uint64_t)(*rss - '0');
-	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
-/*
- * What to add to a moment of ours for the wall clock's time.  Taken once a publish for start and
- * end alike: a wall clock that was stepped moves both, never what lies between.
- */
-static uint64_t wall_offset(const struct sampler *sampler)
-{
-	struct timespec wall;
-
-	clock_gettime(CLOCK_REALTIME, &wall);
-	return (uint64_t)wall.tv_sec * NS_PER_S + (uint64_t)wall.tv_nsec - sampler->host->now_ns();
-}
-
-/* Once: the counters go on telling how much. */
-static void say_crowded(struct sampler *sampler)
-{
-	if (sampler->crowded || (!sampler->stats.dropped && !sampler->stats.overflow_switches))
-		return;
-	sampler->crowded = true;
-	log_warn("sampler: more cgroups than --max-cgroups=%u has room for, ignoring the names of "
-		 "the rest; what finds no slot is unattributed (raise --max-cgroups)",
-		 sampler->config->max_cgroups);
-}
-
-static int publish(struct sampler *sampler)
-{
-	const struct activity *activity = &sampler->activity->activity;
-	struct agent_stats *stats = &sampler->stats;
-	uint64_t offset_ns = wall_offset(sampler);
-	struct timespec cpu;
-	const struct folded *folded;
-	int bucket;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
-	ledger_fold(sampler->ledger, activity->t_ns);
-
-	stats->cpu_ns = (uint64_t)cpu.tv_sec * NS_PER_S + (uint64_t)cpu.tv_nsec;
-	stats->resident_bytes = resident_bytes(sampler);
-	stats->lost_events = activity->lost_events;
-	stats->overflow_switches = activity->overflow_switches;
-	stats->counter_errors = activity->counter_errors;
-	stats->torn_reads = activity->torn_reads;
-	stats->dropped = ledger_dropped(sampler->ledger);
-	stats->bpf_ns = activity->program_ns;
-	stats->has_bpf_ns = activity->has_program_ns;
-	folded = ledger_folded(sampler->ledger);
-	for (bucket = 0, stats->folded = 0; bucket < _BUCKET_ENERGY_MAX; bucket++)
-		stats->folded += folded[bucket].n;
-
-	say_crowded(sampler);
-	sampler->facts->start_wall_ns = sampler->facts->start_mono_ns + offset_ns;
-	sampler->publish_ns = activity->t_ns;
-	return snapshot_publish(sampler->pool, sampler->ledger, sampler->facts, stats,
-				activity->t_ns, activity->t_ns + offset_ns, activity->cpus);
 }
 
 /* Is anything running that the sampling rate is for? */
@@ -194,15 +122,19 @@ int sampler_tick(struct sampler *sampler, bool publish_now)
 	with_energy = publish_now || load.t_ns - sampler->energy_ns >= ENERGY_EVERY_NS;
 	if (with_energy)
 		read_energy(sampler, &load);
-	ledger_tick(sampler->ledger, activity, with_energy ? sampler->readings : NULL);
+	ledger_tick(sampler->publisher.ledger, activity, with_energy ? sampler->readings : NULL);
 
 	sampler->busy =
 		judge_busy(sampler, load.busy_ns - sampler->busy_ns, load.t_ns - sampler->tick_ns);
 	sampler->busy_ns = load.busy_ns;
 	sampler->tick_ns = load.t_ns;
-	sampler->stats.samples++;
+	sampler->publisher.stats.samples++;
 	atomic_store(&sampler->newest_ns, load.t_ns);
-	return publish_now ? publish(sampler) : 0;
+	publisher_take_names(&sampler->publisher, load.t_ns);
+	if (!publish_now)
+		return 0;
+	sampler->publish_ns = activity->t_ns;
+	return publisher_publish(&sampler->publisher, activity);
 }
 
 /* ---- when --------------------------------------------------------------------------------------
@@ -271,7 +203,7 @@ static void run_ticks(struct sampler *sampler)
 			break;
 		sampler_tick(sampler, sampler->host->now_ns() - sampler->publish_ns >=
 					      sampler->config->publish_ns);
-		count_late(&sampler->stats,
+		count_late(&sampler->publisher.stats,
 			   sampler->tick_ns > deadline ? sampler->tick_ns - deadline : 0);
 		deadline = next_deadline(sampler, deadline);
 	}
@@ -314,7 +246,7 @@ static void on_born(void *ctx, uint64_t cgroup_id, const char *path, uint64_t t_
 	struct sampler *sampler = ctx;
 	struct name *name = path ? name_new(path) : NULL;
 
-	ledger_born(sampler->ledger, cgroup_id, name, t_ns);
+	ledger_born(sampler->publisher.ledger, cgroup_id, name, t_ns);
 	name_unref(name);
 }
 
@@ -322,7 +254,16 @@ static void on_gone(void *ctx, uint64_t cgroup_id, uint64_t t_ns)
 {
 	struct sampler *sampler = ctx;
 
-	ledger_gone(sampler->ledger, cgroup_id, t_ns);
+	ledger_gone(sampler->publisher.ledger, cgroup_id, t_ns);
+}
+
+/* A process has a name from its first moment on, also one that is gone at the next look. */
+static void on_exec(void *ctx, int32_t pid, const char comm[16])
+{
+	struct sampler *sampler = ctx;
+
+	if (sampler->publisher.reader)
+		process_exec(sampler->publisher.reader, pid, comm);
 }
 
 static int open_ledger(struct sampler *sampler)
@@ -335,9 +276,10 @@ static int open_ledger(struct sampler *sampler)
 		.keep_min_ns = KEEP_MIN_NS,
 		.keep_max_ns = KEEP_MAX_NS,
 		.n_packages = sampler->topology->n_packages,
+		.idle = config->idle,
 		.topology = sampler->topology,
 	};
-	int r = ledger_new(&ledger, &sampler->energy, &sampler->ledger);
+	int r = ledger_new(&ledger, &sampler->energy, &sampler->publisher.ledger);
 	size_t i;
 
 	for (i = 0; r == 0 && i < sampler->energy.n_zones; i++) {
@@ -345,7 +287,7 @@ static int open_ledger(struct sampler *sampler)
 			model_idle_watts(sampler->energy.sources[sampler->energy.origin[i].source]);
 
 		if (watts > 0)
-			ledger_set_static(sampler->ledger, i, watts, watts);
+			ledger_set_static(sampler->publisher.ledger, i, watts, watts);
 	}
 	return r;
 }
@@ -360,6 +302,7 @@ static int open_activity(struct sampler *sampler)
 		.hierarchy = config->hierarchy,
 		.btf = config->btf,
 		.max_cgroups = config->max_cgroups,
+		.exec = config->processes ? on_exec : NULL,
 	};
 
 	return activity_open(config->activity, sampler->host, &activity, &sampler->activity);
@@ -367,7 +310,7 @@ static int open_activity(struct sampler *sampler)
 
 static void describe(struct sampler *sampler)
 {
-	struct node_facts *facts = sampler->facts;
+	struct node_facts *facts = sampler->publisher.facts;
 	const struct activity_source *source = sampler->activity;
 	bool measured = false;
 	size_t i;
@@ -396,17 +339,19 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret)
 
 	if (!sampler)
 		return -ENOMEM;
-	sampler->stop_fd = sampler->statm_fd = -1;
+	sampler->stop_fd = sampler->publisher.statm_fd = -1; /* what close would close */
 	sampler->host = config->host;
 	sampler->config = config->config;
 	sampler->topology = config->topology;
-	sampler->facts = config->facts;
-	sampler->pool = config->pool;
+	sampler->publisher = (struct publisher){ .host = config->host,
+						 .config = config->config,
+						 .facts = config->facts,
+						 .pool = config->pool,
+						 .mailbox = config->mailbox,
+						 .statm_fd = -1 };
 	sampler->interval_ns = config->config->rate_hz > 0
 				       ? (uint64_t)(1e9 / config->config->rate_hz)
 				       : AUTO_MIN_NS;
-	/* Of this process, whatever tree --procfs shows. */
-	sampler->statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 	sampler->stop_fd = eventfd(0, EFD_CLOEXEC);
 	if (sampler->stop_fd < 0)
 		return log_errno(-errno, "sampler: cannot make an eventfd");
@@ -421,10 +366,13 @@ int sampler_open(const struct sampler_config *config, struct sampler **ret)
 	r = open_activity(sampler);
 	if (r < 0)
 		return r;
+	r = publisher_open(&sampler->publisher, sampler->activity->hierarchy);
+	if (r < 0)
+		return r;
 	describe(sampler);
 
 	/* Time is booked from here on; energy from the first reading, a moment later. */
-	sampler->facts->start_mono_ns = sampler->activity->activity.t_ns;
+	sampler->publisher.facts->start_mono_ns = sampler->activity->activity.t_ns;
 	r = sampler_tick(sampler, true);
 	if (r == 0)
 		*ret = TAKE_PTR(sampler);
@@ -461,12 +409,10 @@ void sampler_close(struct sampler *sampler)
 	sampler_stop(sampler);
 	if (sampler->activity)
 		sampler->activity->driver->close(sampler->activity);
-	ledger_free(sampler->ledger);
 	energy_close(&sampler->energy);
 	if (sampler->stop_fd >= 0)
 		close(sampler->stop_fd);
-	if (sampler->statm_fd >= 0)
-		close(sampler->statm_fd);
+	publisher_close(&sampler->publisher);
 	free(sampler);
 }
 

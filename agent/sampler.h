@@ -10,6 +10,7 @@
 #include "config.h"
 #include "energy/energy.h"
 #include "expose/snapshot.h"
+#include "names/mailbox.h"
 #include "platform/host.h"
 
 struct sampler;
@@ -20,6 +21,7 @@ struct sampler_config {
 	const struct topology *topology;
 	struct node_facts *facts; /* tier, activity and start times are filled in by open */
 	struct snapshot_pool *pool;
+	struct mailbox *mailbox; /* names that others find out */
 };
 
 /* Open the sources and take the first sample; logs what was chosen.  0 or -errno. */

@@ -2,7 +2,8 @@
 /*
  * Cgroups are born and gone: id and path to a ring buffer, so that what lived 1 ms has a name.
  * Only the hierarchy that owns tasks is reported: one container has a directory in every v1
- * hierarchy, and ids collide between them.
+ * hierarchy, and ids collide between them.  With --processes, what processes are called when they
+ * exec goes the same way.
  */
 #include "vmlinux.h"
 
@@ -30,12 +31,19 @@ struct {
 	__type(value, struct life_event);
 } scratch SEC(".maps");
 
+/* Nobody is woken for a record but where the ring is filling up. */
+static __always_inline __u64 wake_flags(void)
+{
+	return bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > ring_size / 2 ? BPF_RB_FORCE_WAKEUP
+									     : BPF_RB_NO_WAKEUP;
+}
+
 static __always_inline int report(struct cgroup *cgroup, const char *path, __u32 kind)
 {
 	__u64 size = offsetof(struct life_event, path);
 	__u32 zero = 0;
 	struct life_event *event;
-	__u64 flags = BPF_RB_NO_WAKEUP;
+	__u64 flags;
 	long len;
 
 	if (BPF_CORE_READ(cgroup, root, hierarchy_id) != hierarchy_id)
@@ -55,8 +63,7 @@ static __always_inline int report(struct cgroup *cgroup, const char *path, __u32
 			size += len;
 		}
 	}
-	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > ring_size / 2)
-		flags = BPF_RB_FORCE_WAKEUP;
+	flags = wake_flags();
 	/* Verifiers before 6.4 forget the bound that the path's length gives it. */
 	barrier_var(size);
 	if (size > sizeof(*event))
@@ -89,6 +96,22 @@ SEC("raw_tp/cgroup_rmdir")
 int gone_raw(struct bpf_raw_tracepoint_args *ctx)
 {
 	return report((void *)ctx->args[0], NULL, LIFE_GONE);
+}
+
+/*
+ * Loaded only when somebody wants names of processes.  The task is the current one and has its new
+ * name already: helpers say it all, so one variant serves every kernel and needs no BTF.
+ */
+SEC("raw_tp/sched_process_exec")
+int exec_raw(void *ctx)
+{
+	struct life_exec exec = { .kind = LIFE_EXEC }; /* whole, or the verifier refuses it */
+
+	exec.pid = bpf_get_current_pid_tgid() >> 32;
+	bpf_get_current_comm(exec.comm, sizeof(exec.comm));
+	if (bpf_ringbuf_output(&events, &exec, sizeof(exec), wake_flags()))
+		__sync_fetch_and_add(&lost, 1);
+	return 0;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -5,14 +5,21 @@
 
 #define LIFE_PATH_MAX 1024 /* the kernel's own limit for cgroup paths in tracepoints */
 
-enum life_kind { LIFE_BORN = 1, LIFE_GONE = 2 };
+enum life_kind { LIFE_BORN = 1, LIFE_GONE = 2, LIFE_EXEC = 3 };
 
+/* Every record begins with its kind. */
 struct life_event {
-	__u64 cgroup_id;
-	__u64 t_ns; /* CLOCK_MONOTONIC */
 	__u32 kind;
 	__u32 path_len; /* without the NUL; 0 for LIFE_GONE */
+	__u64 cgroup_id;
+	__u64 t_ns; /* CLOCK_MONOTONIC */
 	char path[LIFE_PATH_MAX];
+};
+
+struct life_exec {
+	__u32 kind; /* LIFE_EXEC */
+	__u32 pid;  /* of the process, in the first pid namespace */
+	char comm[16];
 };
 
 #endif

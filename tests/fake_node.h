@@ -13,6 +13,8 @@
 #include "names/names.h"
 #include "platform/host.h"
 
+#define FAKE_WALL_NS 1700000000000000000u
+
 struct fake_node {
 	struct topology topology;
 	struct energy energy;
@@ -47,24 +49,70 @@ static inline void fake_zone(struct fake_node *node, enum zone_kind kind)
 			       .error_ratio = 0.01 };
 }
 
-static inline void fake_name(struct fake_node *node, uint32_t i)
+/* Its container's id, and its pod's uid as the API server writes it. */
+static inline void fake_ids(struct fake_node *node, uint32_t i, char id[65], char uid[37])
 {
-	char path[300];
-	struct name *name;
+	unsigned long long parts[4];
 
-	snprintf(path, sizeof(path),
-		 "/kubepods.slice/kubepods-burstable.slice/"
-		 "kubepods-burstable-pod%08x_1111_2222_3333_"
-		 "%012x.slice/cri-containerd-%016llx%016llx%016llx%016llx.scope",
-		 i, i, (unsigned long long)fake_random(node), (unsigned long long)fake_random(node),
-		 (unsigned long long)fake_random(node), (unsigned long long)fake_random(node));
-	name = name_new(path);
-	ledger_born(node->ledger, 1000 + i, name, node->t_ns);
-	name_unref(name);
+	for (size_t k = 0; k < 4; k++)
+		parts[k] = fake_random(node);
+	snprintf(id, 65, "%016llx%016llx%016llx%016llx", parts[0], parts[1], parts[2], parts[3]);
+	snprintf(uid, 37, "%08x-1111-2222-3333-%012x", i, i);
 }
 
-/* One second passes, everything works a random bit; then a snapshot is published. */
-static inline int fake_node_publish(struct fake_node *node)
+/* Ten pods to a deployment, twenty deployments to a namespace; every tenth one is a function. */
+static inline int fake_pod(struct fake_node *node, uint32_t i, const char *id, const char *uid)
+{
+	const struct pod_container container = { .id = id,
+						 .name = "user-container",
+						 .cpu_milli = 100 };
+	char namespace[32], name[64], owner[32], revision[64];
+	struct pod *pod;
+
+	snprintf(namespace, sizeof(namespace), "team-%u", i / 200);
+	snprintf(owner, sizeof(owner), "service-%u", i / 10);
+	snprintf(name, sizeof(name), "%s-7d4b9c6f5d-%05x", owner, i);
+	snprintf(revision, sizeof(revision), "%s-00001", owner);
+	pod = pod_new(&(struct pod){
+		.source = POD_FROM_API,
+		.key = uid,
+		.namespace = namespace,
+		.name = name,
+		.workload = { .kind = "deployment", .name = owner },
+		.function = { .platform = i / 10 % 10 ? FUNCTION_NONE : FUNCTION_KNATIVE,
+			      .namespace = namespace,
+			      .name = owner,
+			      .revision = revision },
+		.all_started = true,
+		.n_containers = 1,
+		.containers = &container });
+	if (!pod)
+		return -ENOMEM;
+	ledger_pod(node->ledger, pod, node->t_ns, FAKE_WALL_NS + node->t_ns);
+	pod_unref(pod);
+	return 0;
+}
+
+static inline int fake_name(struct fake_node *node, uint32_t i)
+{
+	char path[300], id[65], uid[37];
+	struct name *name;
+
+	fake_ids(node, i, id, uid);
+	snprintf(path, sizeof(path),
+		 "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod%08x_1111_2222_"
+		 "3333_%012x.slice/cri-containerd-%s.scope",
+		 i, i, id);
+	name = name_new(path);
+	if (!name)
+		return -ENOMEM;
+	ledger_born(node->ledger, 1000 + i, name, node->t_ns);
+	name_unref(name);
+	return fake_pod(node, i, id, uid);
+}
+
+/* One second passes, everything works a random bit. */
+static inline void fake_node_tick(struct fake_node *node)
 {
 	struct activity *activity = &node->activity;
 
@@ -88,9 +136,27 @@ static inline int fake_node_publish(struct fake_node *node)
 		node->readings[zone].t_ns = node->t_ns;
 	}
 	ledger_tick(node->ledger, activity, node->readings);
+	ledger_roll(node->ledger, true, true, node->t_ns);
 	node->stats.samples++;
-	return snapshot_publish(node->pool, node->ledger, &node->facts, &node->stats, node->t_ns,
-				1700000000000000000u + node->t_ns, 2);
+}
+
+/* What the ledger has now becomes the current snapshot. */
+static inline int fake_node_show(struct fake_node *node)
+{
+	const struct snapshot_input input = { .ledger = node->ledger,
+					      .facts = &node->facts,
+					      .stats = &node->stats,
+					      .t_ns = node->t_ns,
+					      .wall_ns = FAKE_WALL_NS + node->t_ns,
+					      .cpus = 2 };
+
+	return snapshot_publish(node->pool, &input);
+}
+
+static inline int fake_node_publish(struct fake_node *node)
+{
+	fake_node_tick(node);
+	return fake_node_show(node);
 }
 
 /* Nothing is published yet.  0 or -ENOMEM; close it either way. */
@@ -120,7 +186,7 @@ static inline int fake_node_open(struct fake_node *node, uint32_t n_containers)
 					   .hierarchy = "unified",
 					   .has_counters = true,
 					   .publish_ns = 1000000000,
-					   .start_wall_ns = 1700000000000000000u + node->t_ns,
+					   .start_wall_ns = FAKE_WALL_NS + node->t_ns,
 					   .start_mono_ns = node->t_ns };
 	fake_zone(node, ZONE_PACKAGE);
 	fake_zone(node, ZONE_DRAM);
@@ -138,7 +204,8 @@ static inline int fake_node_open(struct fake_node *node, uint32_t n_containers)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < n_containers; i++) {
 		activity->rows[_OWNER_FIXED + i].cgroup_id = 1000 + i;
-		fake_name(node, i);
+		if (fake_name(node, i) < 0)
+			return -ENOMEM;
 	}
 	return 0;
 }

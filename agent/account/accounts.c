@@ -44,6 +44,7 @@ int accounts_init(struct accounts *accounts, uint32_t max_cgroups)
 	for (uint32_t i = 0; i < _OWNER_FIXED; i++) {
 		accounts->table[i].bucket = bucket_of_owner[i];
 		accounts->table[i].row = i;
+		accounts->table[i].pod = POD_NONE;
 	}
 	return 0;
 }
@@ -82,7 +83,8 @@ uint32_t accounts_add(struct accounts *accounts, uint64_t cgroup_id, uint64_t t_
 	accounts->table[at] = (struct account){ .cgroup_id = cgroup_id,
 						.bucket = BUCKET_SYSTEM,
 						.row = ACCOUNT_NONE,
-						.born_ns = t_ns };
+						.born_ns = t_ns,
+						.pod = POD_NONE };
 	accounts->links[at] = (struct account_link){ .chain = *head, .after = ACCOUNT_NONE };
 	*head = at;
 	return at;
@@ -124,7 +126,7 @@ void accounts_remove(struct accounts *accounts, uint32_t at)
 		accounts->n_ended--;
 	}
 	name_unref(account->name);
-	*account = (struct account){ .row = ACCOUNT_NONE };
+	*account = (struct account){ .row = ACCOUNT_NONE, .pod = POD_NONE };
 	accounts->links[at] = (struct account_link){ .after = accounts->free };
 	accounts->free = at;
 	accounts->n_free++;

@@ -12,6 +12,10 @@ struct account_link {
 	uint32_t chain;     /* next account with the same hash */
 	uint32_t after;     /* next one that ended, or next free one */
 	uint64_t active_ns; /* last activity */
+	bool overhead; /* of its pod: the pod's own cgroup, a sandbox, a sidecar of a platform */
+	bool inner;    /* a cgroup below a container's own */
+	bool met;      /* its container's name has been looked for */
+	bool named;    /* and once been found, not as a sandbox */
 };
 
 struct accounts {

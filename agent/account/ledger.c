@@ -4,25 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "account/accounts.h"
-#include "account/steps.h"
-#include "account/zone_book.h"
+#include "account/book.h"
 #include "platform/scope.h"
 
 #define PREFETCH_AHEAD 8
-
-struct ledger {
-	struct ledger_config config;
-	struct accounts accounts;
-	struct folded folded[_BUCKET_ENERGY_MAX];
-	struct zone_total *zones;
-	struct zone_book *books;
-	size_t n_zones;
-	struct steps steps;
-	struct cpu_count cpus;
-	uint64_t *scratch;
-	uint64_t dropped;
-};
+#define MAX_GROUPS     1024 /* of each kind, unless the configuration says */
 
 static struct owners owners_of(struct ledger *ledger)
 {
@@ -67,12 +53,32 @@ void ledger_free(struct ledger *ledger)
 	steps_free(&ledger->steps);
 	free(ledger->scratch);
 	accounts_free(&ledger->accounts);
+	pods_free(&ledger->pods);
+	free(ledger->guesses);
+	groups_free(ledger->groups);
+	idle_book_free(&ledger->idle);
 	free(ledger);
 }
 
 static void ledger_freep(struct ledger **ledger)
 {
 	ledger_free(*ledger);
+}
+
+static int open_pods(struct ledger *ledger)
+{
+	const struct ledger_config *config = &ledger->config;
+	int r = pods_init(&ledger->pods, config->max_accounts);
+
+	if (r < 0)
+		return r;
+	ledger->guesses = calloc((size_t)config->max_accounts + 1, sizeof(*ledger->guesses));
+	if (!ledger->guesses)
+		return -ENOMEM;
+	r = groups_new(config->max_groups ? config->max_groups : MAX_GROUPS, &ledger->groups);
+	if (r < 0 || config->idle == IDLE_NOT_SHARED)
+		return r;
+	return idle_book_init(&ledger->idle, ledger->accounts.capacity);
 }
 
 int ledger_new(const struct ledger_config *config, const struct energy *energy, struct ledger **ret)
@@ -84,7 +90,11 @@ int ledger_new(const struct ledger_config *config, const struct energy *energy, 
 	if (!ledger)
 		return -ENOMEM;
 	ledger->config = *config;
+	ledger->twice_ns = ledger->once_ns = UINT64_MAX;
 	r = accounts_init(&ledger->accounts, config->max_accounts);
+	if (r < 0)
+		return r;
+	r = open_pods(ledger);
 	if (r < 0)
 		return r;
 	owners = owners_of(ledger);
@@ -107,106 +117,6 @@ void ledger_set_static(struct ledger *ledger, size_t zone, double floor_w, doubl
 	ledger->zones[zone].baseline.given_w = given_w;
 }
 
-/* The row of a folded account, if it still is its row, brings its work to another entry. */
-static void give_row(struct ledger *ledger, const struct account *account, uint32_t entry)
-{
-	struct seen_row *row;
-
-	if (account->row == ACCOUNT_NONE)
-		return;
-	row = &ledger->steps.table[account->row];
-	if (row->entry == account - ledger->accounts.table && row->cgroup_id == account->cgroup_id)
-		row->entry = entry;
-}
-
-/* What an account had is its bucket's from now on, and so is what its row still brings. */
-static void fold_account(struct ledger *ledger, uint32_t at)
-{
-	struct account *account = &ledger->accounts.table[at];
-	uint32_t entry = ledger->accounts.capacity + account->bucket;
-	struct folded *folded = &ledger->folded[account->bucket];
-
-	usage_add(&folded->usage, &account->usage);
-	for (int i = 0; i < _COLUMN_MAX; i++)
-		folded->nj[i] += account->nj[i];
-	folded->n++;
-	for (size_t i = 0; i < ledger->n_zones; i++)
-		zone_book_fold(&ledger->books[i], at, entry);
-	give_row(ledger, account, entry);
-	accounts_remove(&ledger->accounts, at);
-}
-
-/* A full table gives up its oldest ended account, whatever its age: the maximum wins. */
-static uint32_t add_account(struct ledger *ledger, uint64_t cgroup_id, uint64_t t_ns)
-{
-	uint32_t at = accounts_add(&ledger->accounts, cgroup_id, t_ns);
-
-	if (at != ACCOUNT_NONE || ledger->accounts.oldest == ACCOUNT_NONE)
-		return at;
-	fold_account(ledger, ledger->accounts.oldest);
-	return accounts_add(&ledger->accounts, cgroup_id, t_ns);
-}
-
-/* A cgroup that runs matters more than one that only has a name. */
-static uint32_t add_running(struct ledger *ledger, uint64_t cgroup_id, uint64_t t_ns)
-{
-	uint32_t at = add_account(ledger, cgroup_id, t_ns), unused;
-
-	if (at != ACCOUNT_NONE)
-		return at;
-	unused = accounts_unused(&ledger->accounts);
-	if (unused == ACCOUNT_NONE)
-		return ACCOUNT_NONE;
-	accounts_remove(&ledger->accounts, unused);
-	return accounts_add(&ledger->accounts, cgroup_id, t_ns);
-}
-
-/* An account for a cgroup that is born; ACCOUNT_NONE when there is no room. */
-static uint32_t add_born(struct ledger *ledger, uint64_t cgroup_id, uint64_t t_ns)
-{
-	struct accounts *accounts = &ledger->accounts;
-	uint32_t before = accounts_find(accounts, cgroup_id), at, row;
-
-	if (before == ACCOUNT_NONE)
-		return add_account(ledger, cgroup_id, t_ns);
-	if (!accounts->table[before].ended_ns || t_ns <= accounts->table[before].ended_ns)
-		return before;
-	/* The id is in use again: another cgroup, with an account of its own and maybe a row. */
-	row = accounts->table[before].row;
-	accounts_hide(accounts, before);
-	at = add_account(ledger, cgroup_id, t_ns);
-	if (at != ACCOUNT_NONE && row != ACCOUNT_NONE &&
-	    ledger->steps.table[row].cgroup_id == cgroup_id) {
-		ledger->steps.table[row].entry = at;
-		accounts->table[at].row = row;
-	}
-	return at;
-}
-
-void ledger_born(struct ledger *ledger, uint64_t cgroup_id, struct name *name, uint64_t t_ns)
-{
-	uint32_t at = add_born(ledger, cgroup_id, t_ns);
-	enum bucket from, to;
-
-	if (at == ACCOUNT_NONE)
-		ledger->dropped++;
-	if (at == ACCOUNT_NONE || !name)
-		return;
-	from = ledger->accounts.table[at].bucket;
-	accounts_name(&ledger->accounts, at, name);
-	to = ledger->accounts.table[at].bucket;
-	for (size_t i = 0; i < ledger->n_zones && from != to; i++)
-		zone_book_rename(&ledger->books[i], &ledger->zones[i], at, from, to);
-}
-
-void ledger_gone(struct ledger *ledger, uint64_t cgroup_id, uint64_t t_ns)
-{
-	uint32_t at = accounts_find(&ledger->accounts, cgroup_id);
-
-	if (at != ACCOUNT_NONE)
-		accounts_end(&ledger->accounts, at, t_ns);
-}
-
 static uint32_t entry_of_cgroup(struct ledger *ledger, uint32_t row, uint64_t cgroup_id,
 				uint64_t t_ns, bool first)
 {
@@ -217,13 +127,21 @@ static uint32_t entry_of_cgroup(struct ledger *ledger, uint32_t row, uint64_t cg
 		return OWNER_OVERFLOW;
 	at = accounts_find(&ledger->accounts, cgroup_id);
 	if (at == ACCOUNT_NONE)
-		at = add_running(ledger, cgroup_id, t_ns);
+		at = book_add_running(ledger, cgroup_id, t_ns);
 	if (at == ACCOUNT_NONE) {
 		ledger->dropped += first;
 		return OWNER_OVERFLOW;
 	}
 	ledger->accounts.table[at].row = row;
 	return at;
+}
+
+/* The last words of an account that was folded are its bucket's, unless the cgroup has another. */
+static bool is_owner(const struct ledger *ledger, uint32_t entry, uint64_t cgroup_id)
+{
+	if (entry >= ledger->accounts.capacity)
+		return accounts_find(&ledger->accounts, cgroup_id) == ACCOUNT_NONE;
+	return ledger->accounts.table[entry].cgroup_id == cgroup_id;
 }
 
 /* Who owns a row now; a row that was given to another cgroup starts from 0. */
@@ -237,8 +155,7 @@ static uint32_t entry_of_row(struct ledger *ledger, const struct activity *activ
 		return at;
 	if (first)
 		steps_restart(&ledger->steps, at, cgroup_id, OWNER_OVERFLOW);
-	else if (row->entry >= ledger->accounts.capacity ||
-		 ledger->accounts.table[row->entry].cgroup_id == cgroup_id)
+	else if (is_owner(ledger, row->entry, cgroup_id))
 		return row->entry;
 	row->entry = entry_of_cgroup(ledger, at, cgroup_id, activity->t_ns, first);
 	return row->entry;
@@ -322,6 +239,10 @@ void ledger_tick(struct ledger *ledger, const struct activity *activity,
 {
 	uint32_t i;
 
+	if (!ledger->started)
+		ledger->start_ns = activity->t_ns;
+	ledger->started = true;
+	ledger->summed = false;
 	cpu_count_update(&ledger->cpus, ledger->config.topology, activity);
 	for (i = 0; i < PREFETCH_AHEAD; i++)
 		prefetch_row(ledger, activity, i);
@@ -333,42 +254,6 @@ void ledger_tick(struct ledger *ledger, const struct activity *activity,
 	}
 	if (readings)
 		read_zones(ledger, activity, readings);
-}
-
-/* Cgroups whose end, or whole life, was missed: nobody will ever name or end them. */
-static void end_nameless(struct ledger *ledger, uint64_t t_ns)
-{
-	struct accounts *accounts = &ledger->accounts;
-
-	for (uint32_t i = _OWNER_FIXED; accounts->n_unnamed && i < accounts->n_seen; i++) {
-		const struct account *account = &accounts->table[i];
-		uint64_t last_ns;
-
-		if (!account->cgroup_id || account->name || account->ended_ns)
-			continue;
-		last_ns = MAX(accounts->links[i].active_ns, account->born_ns);
-		if (t_ns > last_ns && t_ns - last_ns > ledger->config.keep_max_ns)
-			accounts_end(accounts, i, t_ns);
-	}
-}
-
-void ledger_fold(struct ledger *ledger, uint64_t t_ns)
-{
-	const struct ledger_config *config = &ledger->config;
-	struct accounts *accounts = &ledger->accounts;
-
-	end_nameless(ledger, t_ns);
-	while (accounts->oldest != ACCOUNT_NONE) {
-		uint64_t ended_ns = accounts->table[accounts->oldest].ended_ns;
-		uint64_t age_ns = t_ns > ended_ns ? t_ns - ended_ns : 0;
-		/* Between its least and its longest time an account stays while there is room. */
-		bool crowded = accounts->n_free < accounts->capacity / 8;
-
-		if (accounts->n_ended <= config->tombstones && age_ns < config->keep_max_ns &&
-		    !(crowded && age_ns >= config->keep_min_ns))
-			break;
-		fold_account(ledger, accounts->oldest);
-	}
 }
 
 const struct zone_total *ledger_zones(const struct ledger *ledger, size_t *ret_n)
@@ -399,6 +284,37 @@ void ledger_cpu_ns(const struct ledger *ledger, uint64_t ret_ns[_BUCKET_MAX])
 uint64_t ledger_dropped(const struct ledger *ledger)
 {
 	return ledger->dropped;
+}
+
+const struct pod_entry *ledger_pods(const struct ledger *ledger, size_t *ret_n)
+{
+	*ret_n = ledger->pods.n_seen;
+	return ledger->pods.table;
+}
+
+const struct group *ledger_groups(const struct ledger *ledger, size_t *ret_n)
+{
+	return groups_all(ledger->groups, ret_n);
+}
+
+uint64_t ledger_folded_groups(const struct ledger *ledger, enum group_kind kind)
+{
+	return groups_folded(ledger->groups, kind);
+}
+
+uint64_t ledger_folded_pods(const struct ledger *ledger)
+{
+	return ledger->folded_pods;
+}
+
+uint64_t ledger_dropped_pods(const struct ledger *ledger)
+{
+	return ledger->dropped_pods;
+}
+
+uint32_t ledger_unnamed(const struct ledger *ledger)
+{
+	return ledger->unnamed;
 }
 
 bool ledger_wants(const struct ledger *ledger, size_t zone, const struct activity *activity,

@@ -75,6 +75,8 @@ struct activity_config {
 	bool raw_tracepoint; /* bpf: do not try tp_btf (tests, benchmarks) */
 	bool no_counters;    /* bpf: leave the PMU alone (benchmarks), */
 	bool any_counters;   /* or use it at any price (tests, benchmarks) */
+	/* bpf: a process got a new program; called with sink->ctx; NULL: do not ask the kernel. */
+	void (*exec)(void *ctx, int32_t pid, const char comm[16]);
 	struct probe_list *probe;
 };
 

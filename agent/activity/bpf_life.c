@@ -26,13 +26,21 @@ static int on_wake(void *ctx, void *data, size_t size)
 	return 0; /* the tick that is reading this is the answer */
 }
 
+static void on_exec(struct bpf_source *source, const struct life_exec *exec)
+{
+	if (source->exec)
+		source->exec(source->sink.ctx, (int32_t)exec->pid, exec->comm);
+}
+
 static int on_life(void *ctx, void *data, size_t size)
 {
 	struct bpf_source *source = ctx;
 	struct life_event *event = data;
 	unsigned int next = (source->gone_head + 1) % source->gone_size;
 
-	if (size < offsetof(struct life_event, path))
+	if (size == sizeof(struct life_exec) && event->kind == LIFE_EXEC)
+		on_exec(source, data);
+	if (size < offsetof(struct life_event, path) || event->kind == LIFE_EXEC)
 		return 0;
 	if (event->kind == LIFE_BORN) {
 		bool has_path = size > offsetof(struct life_event, path) && event->path_len;

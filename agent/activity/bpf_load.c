@@ -302,6 +302,8 @@ static int load_life(struct bpf_source *source, const struct activity_config *co
 	bpf_program__set_autoload(life->progs.gone_btf, source->direct);
 	bpf_program__set_autoload(life->progs.born_raw, !source->direct);
 	bpf_program__set_autoload(life->progs.gone_raw, !source->direct);
+	bpf_program__set_autoload(life->progs.exec_raw, config->exec != NULL);
+	source->exec = config->exec;
 	life->rodata->hierarchy_id = source->hierarchy.id;
 	life->rodata->ring_size = LIFE_RING_BYTES;
 	bpf_map__set_max_entries(life->maps.events, LIFE_RING_BYTES);

@@ -49,6 +49,7 @@ struct bpf_source {
 	const struct host *host;
 	const struct topology *topology;
 	struct activity_sink sink;
+	void (*exec)(void *ctx, int32_t pid, const char comm[16]); /* of the config, or NULL */
 	struct hierarchy hierarchy;
 	uint64_t root_id; /* of its root cgroup */
 

@@ -48,7 +48,7 @@ static int render(const struct snapshot *snapshot, enum body_kind kind, struct s
 }
 
 /* Takes bytes, which were allocated for more, and gives the surplus back. */
-static int wrap(char *bytes, size_t len, struct body **ret)
+static int wrap(char *bytes, size_t len, uint64_t t_ns, struct body **ret)
 {
 	struct body *body = malloc(sizeof(*body));
 	char *fitted;
@@ -60,13 +60,14 @@ static int wrap(char *bytes, size_t len, struct body **ret)
 	fitted = realloc(bytes, MAX(len, 1u));
 	body->refs = 1;
 	body->len = len;
+	body->t_ns = t_ns;
 	body->bytes = fitted ? fitted : bytes;
 	*ret = body;
 	return 0;
 }
 
 /* The bound is as long as the text, but pages that the result does not reach are never touched. */
-static int compress(const char *text, size_t len, struct body **ret)
+static int compress(const char *text, size_t len, uint64_t t_ns, struct body **ret)
 {
 	_cleanup_(free_compressor) struct libdeflate_compressor *compressor =
 		libdeflate_alloc_compressor(GZIP_LEVEL);
@@ -82,7 +83,7 @@ static int compress(const char *text, size_t len, struct body **ret)
 	n = libdeflate_gzip_compress(compressor, text, len, out, bound);
 	if (n == 0)
 		return -E2BIG;
-	return wrap(TAKE_PTR(out), n, ret);
+	return wrap(TAKE_PTR(out), n, t_ns, ret);
 }
 
 int body_new(const struct snapshot *snapshot, enum body_kind kind, bool gzip, struct body **ret)
@@ -94,8 +95,8 @@ int body_new(const struct snapshot *snapshot, enum body_kind kind, bool gzip, st
 	if (r < 0)
 		return r;
 	if (gzip)
-		return compress(text.text, text.len, ret);
-	return wrap(TAKE_PTR(text.text), text.len, ret);
+		return compress(text.text, text.len, snapshot->t_ns, ret);
+	return wrap(TAKE_PTR(text.text), text.len, snapshot->t_ns, ret);
 }
 
 struct body *body_ref(struct body *body)
@@ -156,7 +157,7 @@ int body_cache_get(struct body_cache *cache, enum body_kind kind, bool gzip, str
 		plain = NULL;
 	}
 	if (!*body && gzip && plain)
-		r = compress(plain->bytes, plain->len, body);
+		r = compress(plain->bytes, plain->len, plain->t_ns, body);
 	else if (!*body)
 		r = body_new(snapshot, kind, gzip, body);
 	snapshot_put(cache->pool, snapshot);

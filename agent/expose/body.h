@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "expose/snapshot.h"
 
@@ -16,6 +17,7 @@ enum body_kind { BODY_TEXT, BODY_OPENMETRICS, BODY_JSON, BODY_FRONT, _BODY_KIND_
 struct body {
 	unsigned int refs;
 	size_t len;
+	uint64_t t_ns; /* of its snapshot */
 	char *bytes;
 };
 

@@ -95,14 +95,12 @@ static void pad(struct sbuf *out, unsigned int from, unsigned int to)
 		sbuf_putc(out, ' ');
 }
 
-int cells_put(struct sbuf *out, const char *text, unsigned int width, enum cells_align align)
+/* The first columns of text that fit into room; how many. */
+static unsigned int put_head(struct sbuf *out, const char *text, unsigned int room)
 {
-	unsigned int full = cells_width(text), used = 0;
-	unsigned int room = full <= width || !width ? width : width - 1;
+	unsigned int used = 0;
 	struct cell cell;
 
-	if (align == CELLS_RIGHT)
-		pad(out, full, width);
 	for (; *text; text += cell.taken) {
 		next_cell(text, &cell);
 		if (used + cell.width > room)
@@ -110,11 +108,38 @@ int cells_put(struct sbuf *out, const char *text, unsigned int width, enum cells
 		sbuf_puts(out, cell.text);
 		used += cell.width;
 	}
+	return used;
+}
+
+/* The last columns of a text of full columns that fit into room; how many. */
+static unsigned int put_tail(struct sbuf *out, const char *text, unsigned int full,
+			     unsigned int room)
+{
+	struct cell cell;
+
+	for (; *text && full > room; text += cell.taken) {
+		next_cell(text, &cell);
+		full -= cell.width;
+	}
+	return put_head(out, text, room);
+}
+
+int cells_put(struct sbuf *out, const char *text, unsigned int width, enum cells_align align)
+{
+	unsigned int full = cells_width(text), used;
+	unsigned int room = full <= width || !width ? width : width - 1;
+	unsigned int tail = align == CELLS_MIDDLE && full > width ? room / 2 : 0;
+
+	if (align == CELLS_RIGHT)
+		pad(out, full, width);
+	used = put_head(out, text, room - tail);
 	if (full > width && width) {
 		sbuf_puts(out, "…");
 		used++;
 	}
-	if (align == CELLS_LEFT)
+	if (tail)
+		used += put_tail(out, text, full, tail);
+	if (align == CELLS_LEFT || align == CELLS_MIDDLE)
 		pad(out, used, width);
 	return out->error;
 }

@@ -11,7 +11,9 @@
 
 #include "platform/sbuf.h"
 
-enum cells_align { CELLS_CUT, CELLS_LEFT, CELLS_RIGHT }; /* CUT: as LEFT, without padding */
+/* CUT: as LEFT, without padding.  MIDDLE: as LEFT, but what does not fit is cut out of the middle.
+ */
+enum cells_align { CELLS_CUT, CELLS_LEFT, CELLS_RIGHT, CELLS_MIDDLE };
 
 /* At most width columns of text, "…" where it did not fit, padded with spaces. */
 int cells_put(struct sbuf *out, const char *text, unsigned int width, enum cells_align align);

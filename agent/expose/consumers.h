@@ -7,12 +7,12 @@
 #ifndef PODJOULE_CONSUMERS_H
 #define PODJOULE_CONSUMERS_H
 
+#include "expose/labels.h"
 #include "expose/snapshot.h"
-#include "platform/sbuf.h"
 
 enum consumer_kind {
 	CONSUMER_CONTAINER,
-	CONSUMER_POD, /* every pod of a container or with a cgroup of its own: its overhead */
+	CONSUMER_POD, /* every pod; what it used besides its containers is its overhead */
 	CONSUMER_VM,
 	CONSUMER_UNIT, /* every other cgroup */
 	_CONSUMER_MAX
@@ -21,13 +21,14 @@ enum consumer_kind {
 struct consumer {
 	enum consumer_kind kind;
 	enum bucket bucket;
-	const struct snapshot_account *account; /* its outermost cgroup: name, path */
-	size_t label, label_len;                /* in consumers.labels: `unit="x"`, escaped */
+	const struct snapshot_account *account; /* its outermost cgroup; NULL: a pod has none */
+	const struct snapshot_pod *pod;         /* where it runs; NULL: not known */
 	uint64_t ended_ns;                      /* 0: alive */
 	struct usage usage;
 	nj_t nj[_COLUMN_MAX];
+	nj_t idle_nj[_COLUMN_MAX];
 	double variance_nj2[_COLUMN_MAX];
-	nj_t pod_nj[_COLUMN_MAX]; /* of a pod: overhead and containers */
+	struct tally with_containers; /* of a pod: all that it ever used */
 };
 
 /* What a bucket holds besides its consumers: fixed owners, and cgroups that were folded. */
@@ -38,13 +39,13 @@ struct bucket_rest {
 };
 
 struct consumers {
+	const struct snapshot *snapshot;
 	struct consumer *all;
 	size_t n;
 	struct bucket_rest rest[_BUCKET_ENERGY_MAX];
 	nj_t bucket_nj[_BUCKET_ENERGY_MAX][_COLUMN_MAX]; /* summed over devices */
-	struct sbuf labels;
-	uint32_t *index; /* open addressing: consumer + 1 */
-	size_t mask;
+	struct labels labels;                            /* entry i is of consumer i */
+	uint32_t *of_pod; /* the consumer of each of the snapshot's pods */
 };
 
 /* 0 or -ENOMEM; borrows the snapshot until consumers_free(). */
@@ -55,13 +56,21 @@ const struct consumer *consumers_find(const struct consumers *consumers,
 				      const struct consumers *owner, const struct consumer *like);
 
 #define CONSUMER_ID_SIZE 32
-/* Container id, VM or unit; "cgroup:ID" where no path has told us (written into buf). */
+/* Container id, pod uid, VM or unit; "cgroup:ID" where no path has told us (written into buf). */
 const char *consumer_id(const struct consumer *consumer, char buf[CONSUMER_ID_SIZE]);
 const char *consumer_kind_name(enum consumer_kind kind);
-const char *consumer_path(const struct consumer *consumer);    /* "" when not known */
-const char *consumer_pod_uid(const struct consumer *consumer); /* "" when in no pod */
-const char *consumer_runtime(const struct consumer *consumer); /* "" when not known */
-nj_t consumer_total_nj(const nj_t nj[_COLUMN_MAX]);            /* summed over columns */
+/* "" when not known, or when there is none. */
+const char *consumer_path(const struct consumer *consumer);
+const char *consumer_namespace(const struct consumer *consumer);
+const char *consumer_pod_name(const struct consumer *consumer);
+const char *consumer_pod_uid(const struct consumer *consumer);
+const char *consumer_container_name(const struct consumer *consumer);
+const char *consumer_role(const struct consumer *consumer); /* "main", "init", "ephemeral" */
+const char *consumer_runtime(const struct consumer *consumer);
+const char *consumer_vm_uuid(const struct consumer *consumer);
+/* The function that its pod runs, or NULL. */
+const struct function *consumer_function(const struct consumer *consumer);
+nj_t consumer_total_nj(const nj_t nj[_COLUMN_MAX]); /* summed over columns */
 
 #define _consumers_ _cleanup_(consumers_free)
 

@@ -15,7 +15,8 @@
 
 /* One row; NULL and false leave a field empty: not known is not 0. */
 struct row {
-	const char *kind, *pod_uid, *container_id, *unit, *zone, *device, *quality;
+	const char *kind, *namespace, *pod, *pod_uid, *container, *container_id, *unit;
+	const char *zone, *device, *quality;
 	nj_t nj;
 	double stddev_joules; /* < 0: not known */
 	bool has_cpu;
@@ -53,10 +54,10 @@ static void write_row(struct sbuf *out, const struct snapshot *snapshot, const s
 	render_time(out, snapshot->wall_ns);
 	sbuf_putc(out, ',');
 	field(out, row->kind);
-	field(out, NULL); /* namespace and pod: nobody has told us yet */
-	field(out, NULL);
+	field(out, row->namespace);
+	field(out, row->pod);
 	field(out, row->pod_uid);
-	field(out, NULL);
+	field(out, row->container);
 	field(out, row->container_id);
 	field(out, row->unit);
 	field(out, row->zone);
@@ -129,7 +130,10 @@ static void write_consumer(struct sbuf *out, const struct snapshot *snapshot,
 {
 	char id[CONSUMER_ID_SIZE];
 	struct row row = { .kind = consumer_kind_name(consumer->kind),
+			   .namespace = consumer_namespace(consumer),
+			   .pod = consumer_pod_name(consumer),
 			   .pod_uid = consumer_pod_uid(consumer),
+			   .container = consumer_container_name(consumer),
 			   .zone = column_name(column),
 			   .quality = column_quality(snapshot, column),
 			   .nj = consumer->nj[column],

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "expose/overview.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "expose/cells.h"
@@ -72,6 +73,15 @@ static uint64_t elapsed_ns(const struct snapshot *s)
 	return s->t_ns - MIN(s->t_ns, s->start_t_ns);
 }
 
+static void describe_names(const struct agent_stats *stats, struct sbuf *line)
+{
+	sbuf_printf(line, "pods by the API server, %s",
+		    stats->api_connected ? "connected" : "not connected");
+	if (stats->names_waiting)
+		sbuf_printf(line, ", %llu %s for a name", (unsigned long long)stats->names_waiting,
+			    stats->names_waiting == 1 ? "container waits" : "containers wait");
+}
+
 void overview_head(const struct overview *o)
 {
 	const struct node_facts *facts = o->snapshot->facts;
@@ -79,20 +89,25 @@ void overview_head(const struct overview *o)
 
 	sbuf_printf(&line, "%s, tier %s, %.1f s", facts->node, facts->tier,
 		    (double)elapsed_ns(o->snapshot) / NS_PER_SECOND);
-	headline(o, "node", line.text ? line.text : "");
+	headline(o, "node", overview_text(o, &line));
 	sbuf_reset(&line);
 	sbuf_printf(&line, "%s, sockets %u, cores %u, threads %u%s",
 		    *facts->cpu ? facts->cpu : "not known", facts->sockets, facts->cores,
 		    facts->threads, facts->virtual ? ", virtual" : "");
-	headline(o, "cpu", line.text ? line.text : "");
+	headline(o, "cpu", overview_text(o, &line));
 	headline(o, "kernel", facts->kernel);
 	sbuf_reset(&line);
 	describe_sources(o->snapshot, &line);
-	headline(o, "energy", line.text ? line.text : "");
+	headline(o, "energy", overview_text(o, &line));
 	sbuf_reset(&line);
 	sbuf_printf(&line, "%s, weight %s%s%s", facts->activity, weight_words(facts),
 		    *facts->hierarchy ? ", hierarchy " : "", facts->hierarchy);
-	headline(o, "activity", line.text ? line.text : "");
+	headline(o, "activity", overview_text(o, &line));
+	if (o->snapshot->stats.watches_api) {
+		sbuf_reset(&line);
+		describe_names(&o->snapshot->stats, &line);
+		headline(o, "names", overview_text(o, &line));
+	}
 	sbuf_putc(o->out, '\n');
 }
 
@@ -194,9 +209,16 @@ void overview_foot(const struct overview *o)
 		sbuf_puts(&line, "no energy source works here: shares are of CPU time");
 	sbuf_putc(o->out, '\n');
 	overview_colour(o, COLOUR_YELLOW);
-	cells_put(o->out, line.text ? line.text : "", o->width, CELLS_CUT);
+	cells_put(o->out, overview_text(o, &line), o->width, CELLS_CUT);
 	overview_colour(o, COLOUR_PLAIN);
 	sbuf_putc(o->out, '\n');
+}
+
+const char *overview_text(const struct overview *o, const struct sbuf *text)
+{
+	if (text->error == -ENOMEM && !o->out->error)
+		o->out->error = text->error;
+	return text->text ? text->text : "";
 }
 
 void overview_colour(const struct overview *o, const char *code)

@@ -22,6 +22,8 @@ struct overview {
 void overview_head(const struct overview *overview);
 void overview_zones(const struct overview *overview);
 void overview_foot(const struct overview *overview);
+/* A text that was put together in a buffer of its own, or "": then the table has its error. */
+const char *overview_text(const struct overview *overview, const struct sbuf *text);
 /* An ANSI sequence, if the style wants colour. */
 void overview_colour(const struct overview *overview, const char *code);
 

@@ -13,18 +13,26 @@
 #include "expose/interval.h"
 #include "expose/listener.h"
 #include "expose/reply.h"
+#include "expose/scrapers.h"
 #include "platform/host.h"
 #include "platform/log.h"
 #include "platform/parse.h"
 
 #define MAX_HEADER_BYTES 8192
 /* A connection's pool holds its headers, their index and the answer's own headers. */
-#define POOL_BYTES      (2u * MAX_HEADER_BYTES)
-#define MAX_CONNECTIONS 64u
-#define TIMEOUT_SECONDS 10u
-#define NS_PER_SECOND   1000000000ull
+#define POOL_BYTES              (2u * MAX_HEADER_BYTES)
+#define MAX_CONNECTIONS         64u
+#define TIMEOUT_SECONDS         10u
+#define SCRAPER_TIMEOUT_SECONDS 150u /* of one that will come again, longer than most intervals */
+#define NS_PER_SECOND           1000000000ull
 /* Scrapers of a pair come within this time of each other, if at all; then memory is given back. */
 #define KEEP_BODIES_NS (2 * NS_PER_SECOND)
+
+/* What is known of a connection. */
+struct caller {
+	bool taken;
+	bool scraped; /* it has been served /metrics */
+};
 
 struct page_server {
 	struct loop *loop;
@@ -36,12 +44,15 @@ struct page_server {
 	struct loop_timer *forget_timer; /* drops bodies between scrapes */
 	struct body_cache *bodies;
 	struct interval_list intervals;
+	struct caller callers[MAX_CONNECTIONS];
+	struct scrapers scrapers;
 	struct health render; /* an error that lasts is logged once */
 };
 
 struct request {
 	struct page_server *server;
 	struct MHD_Connection *connection;
+	const char *method;
 	void **state;
 };
 
@@ -78,6 +89,36 @@ static enum MHD_Result not_made(const struct request *request, int error)
 			     "the answer could not be rendered, see the log");
 }
 
+static void note_scrape(const struct request *request, uint64_t snapshot_ns)
+{
+	struct page_server *server = request->server;
+	const union MHD_ConnectionInfo *address =
+		MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const union MHD_ConnectionInfo *context =
+		MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct caller *caller = context ? context->socket_context : NULL;
+	uint64_t now_ns = host_monotonic_ns();
+	struct scrapers_peer peer;
+
+	if (strcmp(request->method, MHD_HTTP_METHOD_GET) != 0 || !address ||
+	    !scrapers_peer(address->client_addr, &peer))
+		return;
+	peer.first = !caller || !caller->scraped;
+	if (caller)
+		caller->scraped = true;
+	peer.derives = header(request, "X-Prometheus-Scrape-Timeout-Seconds") != NULL;
+	/* The next scrape should find its connection: that is how we know one server from another.
+	 */
+	if (peer.derives)
+		MHD_set_connection_option(request->connection, MHD_CONNECTION_OPTION_TIMEOUT,
+					  SCRAPER_TIMEOUT_SECONDS);
+	scrapers_note(&server->scrapers, &peer, snapshot_ns, now_ns);
+	snapshot_set_seen(
+		server->config.pool,
+		(struct snapshot_seen){ .twice_ns = scrapers_seen(&server->scrapers, now_ns),
+					.once_ns = scrapers_seen_once(&server->scrapers, now_ns) });
+}
+
 static enum MHD_Result answer_body(const struct request *request, enum body_kind kind)
 {
 	struct page_server *server = request->server;
@@ -91,6 +132,8 @@ static enum MHD_Result answer_body(const struct request *request, enum body_kind
 	if (health_changed(&server->render, 0))
 		log_info("page: can render answers again");
 	loop_timer_set(server->forget_timer, host_monotonic_ns() + KEEP_BODIES_NS);
+	if (kind == BODY_TEXT || kind == BODY_OPENMETRICS)
+		note_scrape(request, body->t_ns);
 	return reply_body(request->connection, kind, gzip, body);
 }
 
@@ -222,7 +265,7 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
 			      const char *method, const char *version _unused_,
 			      const char *upload _unused_, size_t *upload_size, void **state)
 {
-	const struct request request = { cls, connection, state };
+	const struct request request = { cls, connection, method, state };
 	const struct route *route = find_route(cls, url);
 	enum MHD_Result result;
 	unsigned int status;
@@ -245,6 +288,26 @@ static void completed(void *cls _unused_, struct MHD_Connection *connection _unu
 	if (*state && *state != &headers_seen)
 		interval_free(*state);
 	*state = NULL;
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection _unused_, void **context,
+			  enum MHD_ConnectionNotificationCode what)
+{
+	struct page_server *server = cls;
+	struct caller *caller = *context;
+
+	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+		if (caller)
+			*caller = (struct caller){ 0 };
+		return;
+	}
+	for (size_t i = 0; i < MAX_CONNECTIONS; i++) {
+		if (server->callers[i].taken)
+			continue;
+		server->callers[i].taken = true;
+		*context = &server->callers[i];
+		return;
+	}
 }
 
 /* MHD complains about what clients do: nothing that an operator must act on. */
@@ -303,6 +366,7 @@ static int start_daemon(struct page_server *server, int listen_fd)
 		MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle,
 		server, MHD_OPTION_EXTERNAL_LOGGER, log_daemon, NULL, MHD_OPTION_LISTEN_SOCKET,
 		listen_fd, MHD_OPTION_NOTIFY_COMPLETED, completed, NULL,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES, MHD_OPTION_CONNECTION_LIMIT,
 		MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_SECONDS,
 		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);

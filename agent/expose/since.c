@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "expose/snapshot.h"
+#include "expose/since.h"
+#include "expose/snapshot_copy.h"
 #include "platform/scope.h"
 
 /* Sums only grow; where two snapshots disagree all the same, the answer is 0, never a wrap. */
@@ -80,6 +81,7 @@ static void account_less(struct snapshot_account *account, const struct snapshot
 {
 	usage_less(&account->usage, &base->usage);
 	nj_less(account->nj, base->nj, _COLUMN_MAX);
+	nj_less(account->idle_nj, base->idle_nj, _COLUMN_MAX);
 	for (int c = 0; c < _COLUMN_MAX; c++)
 		account->variance_nj2[c] =
 			fmax(0, account->variance_nj2[c] - base->variance_nj2[c]);
@@ -91,7 +93,7 @@ static bool did_nothing(const struct snapshot_account *account)
 	nj_t nj = 0;
 
 	for (int c = 0; c < _COLUMN_MAX; c++)
-		nj |= account->nj[c];
+		nj |= account->nj[c] | account->idle_nj[c];
 	return !nj && !memcmp(&account->usage, &none, sizeof(none));
 }
 
@@ -264,6 +266,13 @@ static void subtract_stats(struct agent_stats *stats, const struct agent_stats *
 	stats->late_sum_seconds = fmax(0, stats->late_sum_seconds - base->late_sum_seconds);
 	stats->lost_events = LESS(stats->lost_events, base->lost_events);
 	stats->folded = LESS(stats->folded, base->folded);
+	stats->folded_pods = LESS(stats->folded_pods, base->folded_pods);
+	for (int kind = 0; kind < _GROUP_KIND_MAX; kind++)
+		stats->folded_groups[kind] =
+			LESS(stats->folded_groups[kind], base->folded_groups[kind]);
+	stats->api_events = LESS(stats->api_events, base->api_events);
+	stats->api_relists = LESS(stats->api_relists, base->api_relists);
+	stats->api_dropped = LESS(stats->api_dropped, base->api_dropped);
 	stats->overflow_switches = LESS(stats->overflow_switches, base->overflow_switches);
 	stats->counter_errors = LESS(stats->counter_errors, base->counter_errors);
 	stats->torn_reads = LESS(stats->torn_reads, base->torn_reads);
@@ -272,31 +281,51 @@ static void subtract_stats(struct agent_stats *stats, const struct agent_stats *
 	stats->bpf_ns = LESS(stats->bpf_ns, base->bpf_ns);
 }
 
-int snapshot_since(const struct snapshot *base, const struct snapshot *end, struct snapshot **ret)
+static void free_snapshot(struct snapshot **snapshot)
 {
-	_cleanup_(matcher_close) struct matcher matcher;
-	struct snapshot_account *accounts;
-	struct snapshot *to;
-	int r;
+	snapshot_free(*snapshot);
+}
 
-	r = matcher_open(&matcher, base);
-	if (r < 0)
-		return r;
-	to = malloc(sizeof(*to));
-	accounts = calloc(end->n_accounts + 1, sizeof(*accounts));
-	if (!to || !accounts) {
-		free(to);
-		free(accounts);
-		return -ENOMEM;
-	}
+/* All of end but its reference count, which other threads may be moving, and its tables. */
+static struct snapshot *snapshot_like(const struct snapshot *end)
+{
+	struct snapshot *to = malloc(sizeof(*to));
 
-	/* All but the reference count, which other threads may be moving. */
+	if (!to)
+		return NULL;
 	memcpy((char *)to + REST_OF_SNAPSHOT, (const char *)end + REST_OF_SNAPSHOT,
 	       sizeof(*to) - REST_OF_SNAPSHOT);
 	atomic_init(&to->refs, 1);
-	to->accounts = accounts;
-	to->n_accounts = 0;
+	to->accounts = NULL;
+	to->pods = NULL;
+	to->groups = NULL;
+	to->processes = NULL;
+	to->n_accounts = to->capacity = 0;
+	to->n_pods = to->pods_capacity = 0;
+	to->n_groups = to->groups_capacity = 0;
+	to->n_processes = to->processes_capacity = 0;
+	return to;
+}
+
+int snapshot_since(const struct snapshot *base, const struct snapshot *end, struct snapshot **ret)
+{
+	_cleanup_(free_snapshot) struct snapshot *to = snapshot_like(end);
+	_cleanup_(matcher_close) struct matcher matcher = { 0 };
+	int r;
+
+	if (!to)
+		return -ENOMEM;
+	r = matcher_open(&matcher, base);
+	if (r < 0)
+		return r;
 	to->capacity = end->n_accounts + 1;
+	to->accounts = calloc(to->capacity, sizeof(*to->accounts));
+	if (!to->accounts)
+		return -ENOMEM;
+	r = since_names(base, end, to);
+	if (r < 0)
+		return r;
+
 	to->start_t_ns = base->t_ns;
 	to->start_wall_ns = base->wall_ns;
 	subtract_zones(to, base);
@@ -306,8 +335,10 @@ int snapshot_since(const struct snapshot *base, const struct snapshot *end, stru
 	subtract_folded(to, &matcher);
 	settle_all(to);
 	subtract_stats(&to->stats, &base->stats);
-
-	*ret = to;
+	r = since_drop_pods(to);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(to);
 	return 0;
 }
 
@@ -315,8 +346,6 @@ void snapshot_free(struct snapshot *snapshot)
 {
 	if (!snapshot)
 		return;
-	for (size_t i = 0; i < snapshot->n_accounts; i++)
-		name_unref(snapshot->accounts[i].name);
-	free(snapshot->accounts);
+	snapshot_release(snapshot);
 	free(snapshot);
 }

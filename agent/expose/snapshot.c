@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "expose/snapshot_copy.h"
 #include "platform/scope.h"
 
 #define NS_PER_SECOND 1000000000u
@@ -38,8 +39,10 @@ struct snapshot_pool {
 	pthread_mutex_t lock; /* current, spare and reference counts that fall to 0 */
 	struct slot *current;
 	struct slot *spare;
-	uint64_t sequence; /* the sampler's own, as the marks */
+	uint64_t sequence; /* the sampler's own, as the marks and the map */
 	struct mark marks[ENERGY_MAX_ZONES];
+	struct pod_map pods;
+	_Atomic uint64_t twice_ns, once_ns; /* as snapshot_seen() */
 };
 
 int snapshot_pool_new(struct snapshot_pool **ret)
@@ -58,6 +61,8 @@ int snapshot_pool_new(struct snapshot_pool **ret)
 	pthread_mutexattr_destroy(&attr);
 	if (r != 0)
 		return -r;
+	atomic_init(&pool->twice_ns, UINT64_MAX);
+	atomic_init(&pool->once_ns, UINT64_MAX);
 
 	*ret = TAKE_PTR(pool);
 	return 0;
@@ -65,9 +70,7 @@ int snapshot_pool_new(struct snapshot_pool **ret)
 
 static void slot_free(struct slot *slot)
 {
-	for (size_t i = 0; i < slot->snapshot.n_accounts; i++)
-		name_unref(slot->snapshot.accounts[i].name);
-	free(slot->snapshot.accounts);
+	snapshot_release(&slot->snapshot);
 	free(slot);
 }
 
@@ -84,6 +87,7 @@ void snapshot_pool_free(struct snapshot_pool *pool)
 	if (pool->current)
 		slot_free(pool->current);
 	pthread_mutex_destroy(&pool->lock);
+	free(pool->pods.shown);
 	free(pool);
 }
 
@@ -111,85 +115,6 @@ static struct slot *slot_take(struct snapshot_pool *pool)
 	if (slot)
 		atomic_store(&slot->snapshot.refs, 1);
 	return slot;
-}
-
-/* Containers and VMs are shown from their birth, other cgroups once they used something. */
-static bool is_shown(const struct account *account, size_t index)
-{
-	nj_t nj = 0;
-
-	if (index < _OWNER_FIXED)
-		return index != OWNER_IDLE && index != OWNER_STEAL;
-	if (!account->cgroup_id)
-		return false;
-	if (account->bucket == BUCKET_CONTAINERS || account->bucket == BUCKET_VMS)
-		return true;
-	for (int c = 0; c < _COLUMN_MAX; c++)
-		nj |= account->nj[c];
-	return nj || account->usage.busy_ns;
-}
-
-static int reserve(struct snapshot *snapshot, size_t n)
-{
-	struct snapshot_account *accounts;
-	size_t capacity = n + n / 4 + 16;
-
-	if (n <= snapshot->capacity)
-		return 0;
-	accounts = realloc(snapshot->accounts, capacity * sizeof(*accounts));
-	if (!accounts)
-		return -ENOMEM;
-	snapshot->accounts = accounts;
-	snapshot->capacity = capacity;
-	return 0;
-}
-
-/* names below n_before hold a reference from the last use; most stay where they are. */
-static void copy_account(struct snapshot_account *to, bool used_before, const struct account *from,
-			 size_t index)
-{
-	struct name *name = used_before ? to->name : NULL;
-
-	if (name != from->name) {
-		name_unref(name);
-		name = name_ref(from->name);
-	}
-	*to = (struct snapshot_account){
-		.name = name,
-		.cgroup_id = from->cgroup_id,
-		.bucket = from->bucket,
-		.owner = index < _OWNER_FIXED ? (int)index : OWNER_CGROUP,
-		.born_ns = from->born_ns,
-		.ended_ns = from->ended_ns,
-		.usage = from->usage,
-	};
-	memcpy(to->nj, from->nj, sizeof(to->nj));
-	memcpy(to->variance_nj2, from->variance_nj2, sizeof(to->variance_nj2));
-}
-
-static int copy_accounts(struct snapshot *snapshot, const struct ledger *ledger)
-{
-	size_t n, shown = 0, n_before = snapshot->n_accounts;
-	const struct account *accounts = ledger_accounts(ledger, &n);
-	int r;
-
-	for (size_t i = 0; i < n; i++)
-		shown += is_shown(&accounts[i], i);
-	r = reserve(snapshot, shown);
-	if (r < 0)
-		return r;
-
-	shown = 0;
-	for (size_t i = 0; i < n; i++) {
-		if (!is_shown(&accounts[i], i))
-			continue;
-		copy_account(&snapshot->accounts[shown], shown < n_before, &accounts[i], i);
-		shown++;
-	}
-	for (size_t i = shown; i < n_before; i++)
-		name_unref(snapshot->accounts[i].name);
-	snapshot->n_accounts = shown;
-	return 0;
 }
 
 /* Move the mark to what the zone has now; its interval is what came since. */
@@ -258,10 +183,9 @@ static void copy_zones(struct snapshot *snapshot, const struct ledger *ledger, s
 	}
 }
 
-int snapshot_publish(struct snapshot_pool *pool, const struct ledger *ledger,
-		     const struct node_facts *facts, const struct agent_stats *stats, uint64_t t_ns,
-		     uint64_t wall_ns, unsigned int cpus)
+int snapshot_publish(struct snapshot_pool *pool, const struct snapshot_input *input)
 {
+	const struct ledger *ledger = input->ledger;
 	struct slot *slot = slot_take(pool);
 	struct snapshot *snapshot;
 	int r;
@@ -269,7 +193,7 @@ int snapshot_publish(struct snapshot_pool *pool, const struct ledger *ledger,
 	if (!slot)
 		return -ENOMEM;
 	snapshot = &slot->snapshot;
-	r = copy_accounts(snapshot, ledger);
+	r = snapshot_copy(snapshot, input, &pool->pods);
 	if (r < 0) {
 		pthread_mutex_lock(&pool->lock);
 		slot_drop(pool, slot);
@@ -277,14 +201,15 @@ int snapshot_publish(struct snapshot_pool *pool, const struct ledger *ledger,
 		return r;
 	}
 
-	snapshot->facts = facts;
-	snapshot->stats = *stats;
+	snapshot->facts = input->facts;
+	snapshot->stats = *input->stats;
 	snapshot->sequence = ++pool->sequence;
-	snapshot->start_t_ns = facts->start_mono_ns;
-	snapshot->start_wall_ns = facts->start_wall_ns;
-	snapshot->t_ns = t_ns;
-	snapshot->wall_ns = wall_ns;
-	snapshot->cpus = cpus;
+	snapshot->start_t_ns = input->facts->start_mono_ns;
+	snapshot->start_wall_ns = input->facts->start_wall_ns;
+	snapshot->t_ns = input->t_ns;
+	snapshot->wall_ns = input->wall_ns;
+	snapshot->cpus = input->cpus;
+	snapshot->shares_idle = input->shares_idle;
 	copy_zones(snapshot, ledger, pool->marks);
 	ledger_cpu_ns(ledger, snapshot->cpu_ns);
 	memcpy(snapshot->folded, ledger_folded(ledger), sizeof(snapshot->folded));
@@ -295,6 +220,20 @@ int snapshot_publish(struct snapshot_pool *pool, const struct ledger *ledger,
 	pool->current = slot;
 	pthread_mutex_unlock(&pool->lock);
 	return 0;
+}
+
+void snapshot_set_seen(struct snapshot_pool *pool, struct snapshot_seen seen)
+{
+	atomic_store_explicit(&pool->twice_ns, seen.twice_ns, memory_order_relaxed);
+	atomic_store_explicit(&pool->once_ns, seen.once_ns, memory_order_relaxed);
+}
+
+struct snapshot_seen snapshot_seen(const struct snapshot_pool *pool)
+{
+	return (struct snapshot_seen){
+		.twice_ns = atomic_load_explicit(&pool->twice_ns, memory_order_relaxed),
+		.once_ns = atomic_load_explicit(&pool->once_ns, memory_order_relaxed),
+	};
 }
 
 struct snapshot *snapshot_current(struct snapshot_pool *pool)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "account/ledger.h"
+#include "account/processes.h"
 
 #define LATE_BUCKETS 8 /* upper bounds: 1 10 50 100 250 500 1000 ms, +Inf */
 extern const double late_bound_seconds[LATE_BUCKETS - 1];
@@ -37,6 +38,10 @@ struct agent_stats {
 	uint64_t samples;
 	uint64_t late[LATE_BUCKETS]; /* ticks by lateness */
 	double late_sum_seconds;
+	uint64_t folded_pods, folded_groups[_GROUP_KIND_MAX];
+	bool watches_api; /* the figures of `api` are of a real watch */
+	bool api_connected;
+	uint64_t api_events, api_relists, api_dropped, names_waiting;
 	uint64_t lost_events, folded, overflow_switches, counter_errors, torn_reads, dropped;
 	uint64_t cpu_ns; /* of the process */
 	uint64_t resident_bytes;
@@ -53,6 +58,25 @@ struct snapshot_account {
 	struct usage usage;
 	nj_t nj[_COLUMN_MAX];
 	double variance_nj2[_COLUMN_MAX];
+	nj_t idle_nj[_COLUMN_MAX];
+	uint32_t pod;                          /* of snapshot.pods, or POD_NONE */
+	bool sandbox;                          /* overhead of its pod */
+	const struct pod_container *container; /* of its pod's facts, which the snapshot holds */
+};
+
+/* A pod, or a container that is in none (is_pod false): then it is no series of its own. */
+struct snapshot_pod {
+	char key[PATH_MAX_ID];
+	bool is_pod;
+	struct pod *facts[_POD_SOURCE_MAX]; /* references */
+	uint64_t born_ns, ended_ns;
+	struct tally total; /* with what was folded into it */
+};
+
+struct snapshot_group {
+	struct group_key *key; /* reference */
+	struct tally total, overhead, cold;
+	uint64_t pods, cold_starts;
 };
 
 struct snapshot_zone {
@@ -85,6 +109,13 @@ struct snapshot {
 	struct folded folded[_BUCKET_ENERGY_MAX];
 	struct snapshot_account *accounts;
 	size_t n_accounts, capacity;
+	struct snapshot_pod *pods; /* shown ones only */
+	size_t n_pods, pods_capacity;
+	struct snapshot_group *groups; /* with anything in them */
+	size_t n_groups, groups_capacity;
+	struct process_row *processes; /* most energy first */
+	size_t n_processes, processes_capacity;
+	bool shares_idle; /* --idle: accounts have idle_nj */
 };
 
 /* A pool hands out snapshots that nobody reads any more, so that publishing allocates nothing
@@ -93,10 +124,26 @@ struct snapshot_pool;
 int snapshot_pool_new(struct snapshot_pool **ret);
 void snapshot_pool_free(struct snapshot_pool *pool); /* after every reference is back */
 
-/* Sampler: fill a free snapshot from the ledger and make it the current one.  0 or -ENOMEM. */
-int snapshot_publish(struct snapshot_pool *pool, const struct ledger *ledger,
-		     const struct node_facts *facts, const struct agent_stats *stats, uint64_t t_ns,
-		     uint64_t wall_ns, unsigned int cpus);
+/* What a snapshot is made of. */
+struct snapshot_input {
+	const struct ledger *ledger;
+	const struct processes *processes; /* NULL: none are shown */
+	const struct node_facts *facts;
+	const struct agent_stats *stats;
+	uint64_t t_ns, wall_ns;
+	unsigned int cpus;
+	bool shares_idle;
+};
+
+/* Sampler: fill a free snapshot and make it the current one.  0 or -ENOMEM. */
+int snapshot_publish(struct snapshot_pool *pool, const struct snapshot_input *input);
+/* Edge: what every scraper has seen twice, and once (UINT64_MAX: nobody scrapes); the sampler
+ * passes it on to the ledger. */
+struct snapshot_seen {
+	uint64_t twice_ns, once_ns;
+};
+void snapshot_set_seen(struct snapshot_pool *pool, struct snapshot_seen seen);
+struct snapshot_seen snapshot_seen(const struct snapshot_pool *pool);
 /* Edge: the current snapshot with a reference, or NULL before the first. */
 struct snapshot *snapshot_current(struct snapshot_pool *pool);
 void snapshot_put(struct snapshot_pool *pool, struct snapshot *snapshot);

@@ -5,6 +5,7 @@
 
 #include "expose/cells.h"
 #include "expose/consumers.h"
+#include "expose/functions.h"
 #include "expose/overview.h"
 #include "expose/render.h"
 
@@ -14,7 +15,7 @@
 
 /* Columns of the workload table; the name and the bar share what is left. */
 enum { W_KIND = 10, W_JOULES = 11, W_WATTS = 9, W_CPU = 10, W_SHARE = 7, W_SWITCHES = 9 };
-enum { NAME_MIN = 26, BAR_MIN = 4, BAR_MAX = 24 };
+enum { NAME_MIN = 40, BAR_MIN = 4, BAR_MAX = 24 };
 
 struct row {
 	const char *kind, *name;
@@ -27,9 +28,11 @@ struct row {
 struct table {
 	struct overview view;
 	unsigned int name_width, bar_width;
+	bool has_switches;              /* not where names would be cut for them */
 	bool has_energy;                /* some zone carries workload series */
 	const struct consumers *totals; /* since the start */
 	const struct consumers *now;    /* since `before`, or the totals again */
+	const struct snapshot *since;   /* `before` until now, or NULL */
 	uint64_t now_ns;
 	struct row *rows;
 	size_t n_rows;
@@ -123,25 +126,61 @@ static bool is_hex_id(const char *id)
 	return strlen(id) >= 12 && strspn(id, "0123456789abcdef") >= 12;
 }
 
-static void name_row(const struct row *row, struct sbuf *ret)
+/* "shop/web-1", or "shop/web-1/nginx"; what is not known is left out. */
+static void name_parts(const struct consumer *consumer, struct sbuf *ret)
+{
+	const char *parts[] = { consumer_namespace(consumer), consumer_pod_name(consumer),
+				consumer_container_name(consumer) };
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		if (!*parts[i])
+			continue;
+		if (ret->len)
+			sbuf_putc(ret, '/');
+		sbuf_puts(ret, parts[i]);
+	}
+}
+
+/* Names, and ids only where names are missing. */
+static void name_container(const struct consumer *consumer, struct sbuf *ret)
 {
 	char buf[CONSUMER_ID_SIZE];
-	const char *id = row->consumer ? consumer_id(row->consumer, buf) : row->name;
+	const char *id = consumer_id(consumer, buf), *uid = consumer_pod_uid(consumer);
+	bool no_pod = *uid && !*consumer_pod_name(consumer);
 
-	if (row->consumer && row->consumer->kind == CONSUMER_CONTAINER) {
-		const char *uid = consumer_pod_uid(row->consumer);
-
+	name_parts(consumer, ret);
+	if (!*consumer_container_name(consumer) || no_pod) {
+		if (ret->len)
+			sbuf_putc(ret, ' ');
 		sbuf_append(ret, id, is_hex_id(id) ? 12 : strlen(id));
-		if (*uid)
-			sbuf_printf(ret, " pod %.8s", uid);
-		if (*consumer_runtime(row->consumer))
-			sbuf_printf(ret, " %s", consumer_runtime(row->consumer));
-		if (row->consumer->ended_ns)
-			sbuf_puts(ret, " (ended)");
+	}
+	if (no_pod)
+		sbuf_printf(ret, " pod %.8s", uid);
+	if (!*consumer_pod_name(consumer) && *consumer_runtime(consumer))
+		sbuf_printf(ret, " %s", consumer_runtime(consumer));
+	if (*consumer_role(consumer) && strcmp(consumer_role(consumer), "main") != 0)
+		sbuf_printf(ret, " (%s)", consumer_role(consumer));
+	if (consumer->ended_ns)
+		sbuf_puts(ret, " (ended)");
+}
+
+static void name_row(const struct row *row, struct sbuf *ret)
+{
+	const struct consumer *consumer = row->consumer;
+	char buf[CONSUMER_ID_SIZE];
+
+	if (!consumer) {
+		sbuf_puts(ret, row->name);
+	} else if (consumer->kind == CONSUMER_CONTAINER) {
+		name_container(consumer, ret);
+	} else if (consumer->kind == CONSUMER_POD) {
+		if (*consumer_pod_name(consumer))
+			name_parts(consumer, ret);
+		else
+			sbuf_puts(ret, consumer_id(consumer, buf));
+		sbuf_puts(ret, " overhead");
 	} else {
-		sbuf_puts(ret, id);
-		if (row->consumer && row->consumer->kind == CONSUMER_POD)
-			sbuf_puts(ret, " overhead");
+		sbuf_puts(ret, consumer_id(consumer, buf));
 	}
 }
 
@@ -152,7 +191,7 @@ static void write_row(struct table *t, const struct row *row)
 
 	name_row(row, &name);
 	cells_put(out, row->kind, W_KIND, CELLS_LEFT);
-	cells_put(out, name.text ? name.text : "", t->name_width, CELLS_LEFT);
+	cells_put(out, overview_text(&t->view, &name), t->name_width, CELLS_MIDDLE);
 	if (t->has_energy)
 		cells_number(out, joules_of(row->nj), W_JOULES);
 	else
@@ -169,17 +208,21 @@ static void write_row(struct table *t, const struct row *row)
 		cells_bar(out, row->share, t->bar_width - 1);
 		overview_colour(&t->view, COLOUR_PLAIN);
 	}
-	cells_count(out, row->switches, W_SWITCHES);
+	if (t->has_switches)
+		cells_count(out, row->switches, W_SWITCHES);
 	sbuf_putc(out, '\n');
 }
 
 static void lay_out(struct table *t)
 {
-	unsigned int fixed = W_KIND + W_JOULES + W_CPU + W_SHARE + W_SWITCHES;
+	unsigned int fixed = W_KIND + W_JOULES + W_CPU + W_SHARE;
 	unsigned int left;
 
 	if (t->view.style->before)
 		fixed += W_WATTS;
+	t->has_switches = t->view.width >= fixed + W_SWITCHES + NAME_MIN;
+	if (t->has_switches)
+		fixed += W_SWITCHES;
 	left = t->view.width - fixed;
 	t->bar_width = left > NAME_MIN ? MIN((left - NAME_MIN) / 2, (unsigned int)BAR_MAX) : 0;
 	if (t->bar_width < BAR_MIN)
@@ -203,7 +246,8 @@ static void write_rows(struct table *t)
 	cells_put(out, "CPU SEC", W_CPU, CELLS_RIGHT);
 	cells_put(out, "SHARE", W_SHARE, CELLS_RIGHT);
 	cells_put(out, "", t->bar_width, CELLS_LEFT);
-	cells_put(out, "SWITCHES", W_SWITCHES, CELLS_RIGHT);
+	if (t->has_switches)
+		cells_put(out, "SWITCHES", W_SWITCHES, CELLS_RIGHT);
 	overview_colour(&t->view, COLOUR_PLAIN);
 	sbuf_putc(out, '\n');
 
@@ -221,6 +265,7 @@ static void write_rows(struct table *t)
 static int write_table(struct table *t)
 {
 	_free_ struct row *rows = calloc(t->totals->n + _BUCKET_ENERGY_MAX, sizeof(*rows));
+	int r;
 
 	if (!rows)
 		return -ENOMEM;
@@ -234,8 +279,9 @@ static int write_table(struct table *t)
 	overview_head(&t->view);
 	overview_zones(&t->view);
 	write_rows(t);
+	r = functions_table(&t->view, t->since);
 	overview_foot(&t->view);
-	return 0;
+	return r;
 }
 
 static void snapshot_drop(struct snapshot **snapshot)
@@ -261,6 +307,7 @@ static int collect_and_write(struct table *t)
 		if (r < 0)
 			return r;
 		t->now = &now;
+		t->since = since;
 		t->now_ns = snapshot->t_ns - MIN(snapshot->t_ns, before->t_ns);
 	}
 	return write_table(t);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "names/clip.h"
 #include "platform/scope.h"
 
 static const char *const bucket_names[] = {
@@ -47,6 +48,24 @@ struct name *name_new(const char *path)
 	memcpy(name->path, path, size);
 	path_parse(path, &name->is);
 	name->bucket = bucket_of(name->is.class);
+	return name;
+}
+
+struct name *name_new_vm(const char *path, const char *hypervisor, const char *vm, const char *uuid)
+{
+	struct name *name = name_new(path);
+
+	if (!name)
+		return NULL;
+	name->bucket = BUCKET_VMS;
+	name->is.class = PATH_VM;
+	clip_copy(hypervisor, name->is.runtime, sizeof(name->is.runtime));
+	clip_copy(uuid, name->is.vm_uuid, sizeof(name->is.vm_uuid));
+	/* One that has no name of its own may have one in its path. */
+	if (vm && *vm)
+		clip_copy(vm, name->is.vm, sizeof(name->is.vm));
+	else if (!name->is.vm[0])
+		clip_copy(uuid, name->is.vm, sizeof(name->is.vm));
 	return name;
 }
 

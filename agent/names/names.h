@@ -31,6 +31,11 @@ struct name {
 
 /* A name with one reference, from a path; NULL when out of memory.  path NULL: not known. */
 struct name *name_new(const char *path);
+/* The same cgroup, known to be a virtual machine: class PATH_VM, bucket `vms`; pod and container
+ * stay.  Texts are cut where they must be; NULL counts as "".  Without vm the path's name for it
+ * stands, else its uuid. */
+struct name *name_new_vm(const char *path, const char *hypervisor, const char *vm,
+			 const char *uuid);
 struct name *name_ref(struct name *name); /* NULL stays NULL */
 void name_unref(struct name *name);       /* NULL is fine; the last one frees */
 

@@ -53,6 +53,7 @@ static void enter(struct path_name *name)
 	if (!name->node_container[0])
 		memcpy(name->node_container, name->container_id, sizeof(name->node_container));
 	memset(name->container_id, 0, sizeof(name->container_id));
+	memset(name->vm, 0, sizeof(name->vm));
 }
 
 static void set_runtime(struct path_name *name, const char *runtime)
@@ -79,7 +80,9 @@ static void read_segment(const struct segment *segment, struct path_name *name)
 	}
 	/* One segment can be both: slice:runtime:<id>. */
 	if (segment_is_container(segment, &container)) {
-		enter(name);
+		/* podman's libpod-<id>.scope/libpod-payload-<id> is one container, not two. */
+		if (strcmp(container.id, name->container_id) != 0)
+			enter(name);
 		name->class = PATH_CONTAINER;
 		memcpy(name->container_id, container.id, sizeof(name->container_id));
 		set_runtime(name, container.runtime);
@@ -125,6 +128,22 @@ static void set_unit(struct path_name *name, struct word path, struct word leaf,
 	}
 }
 
+/* From the outside of a cgroup namespace paths come as /../../NAME: how deep that is, and below
+ * what, is not known. */
+static void next_segment(struct segment *segment, struct word name)
+{
+	bool up = word_is(name, "..");
+
+	if (up)
+		segment->depth = 0;
+	else if (segment->name.len && !word_is(segment->name, ".."))
+		segment->depth++;
+	segment->outside |= up;
+	segment->grandparent = segment->parent;
+	segment->parent = segment->name;
+	segment->name = name;
+}
+
 void path_parse(const char *path, struct path_name *ret)
 {
 	struct word whole = trim(strip_line((struct word){ path, strlen(path) }));
@@ -132,7 +151,6 @@ void path_parse(const char *path, struct path_name *ret)
 	struct segment segment = { .name = { "", 0 },
 				   .parent = { "", 0 },
 				   .grandparent = { "", 0 } };
-	size_t depth = 0;
 
 	*ret = (struct path_name){ 0 };
 	for (size_t at = 0; at < whole.len;) {
@@ -140,17 +158,14 @@ void path_parse(const char *path, struct path_name *ret)
 		size_t len = slash ? (size_t)(slash - whole.text) - at : whole.len - at;
 
 		if (len) {
-			segment.grandparent = segment.parent;
-			segment.parent = segment.name;
-			segment.name = (struct word){ whole.text + at, len };
-			segment.depth = depth++;
+			next_segment(&segment, (struct word){ whole.text + at, len });
 			read_segment(&segment, ret);
 			if (delegates(segment.name))
 				around = segment.name;
 		}
 		at += len + 1;
 	}
-	if (depth)
+	if (segment.name.len)
 		set_unit(ret, whole, segment.name, around);
 	else
 		word_copy((struct word){ "/", 1 }, ret->unit, sizeof(ret->unit));

@@ -20,6 +20,7 @@ struct path_name {
 	char pod_uid[40];                 /* with dashes, or 32 hex of a static pod; "" */
 	char node_container[PATH_MAX_ID]; /* outermost container around it (kind, minikube); "" */
 	char vm[PATH_MAX_UNIT];           /* libvirt machine name, decoded; "" */
+	char vm_uuid[40];                 /* never in a path; from the command line; "" */
 	char unit[PATH_MAX_UNIT];         /* systemd unit, else the path; "/" for the root */
 };
 

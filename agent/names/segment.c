@@ -139,12 +139,12 @@ static const char *runtime_of_place(const struct segment *segment)
 	struct pod_match pod;
 	struct segment above = { .name = segment->parent, .parent = segment->grandparent };
 
-	if (segment->depth == 0 || word_is(segment->parent, "docker") ||
+	if ((segment->depth == 0 && !segment->outside) || word_is(segment->parent, "docker") ||
 	    word_is(segment->parent, "moby") || word_is(segment->parent, "actions_job") ||
 	    word_is(segment->grandparent, "ecs"))
 		return "docker";
 	/* ctr and nerdctl: /<namespace>/<id>. */
-	if (segment->depth == 1 && !segment_is_pod(&above, &pod))
+	if (segment->depth == 1 && !segment->outside && !segment_is_pod(&above, &pod))
 		return "containerd";
 	return "";
 }

@@ -16,7 +16,8 @@ struct word {
 
 struct segment {
 	struct word name, parent, grandparent; /* len 0: there is none */
-	size_t depth;                          /* 0 for the first below the root */
+	size_t depth;                          /* 0 for the first below the root, */
+	bool outside;                          /* or below what is not known */
 };
 
 struct container_match {

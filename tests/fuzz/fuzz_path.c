@@ -33,7 +33,7 @@ static void check(const struct path_name *name)
 	require(memchr(name->unit, 0, sizeof(name->unit)) != NULL);
 	require(name->unit[0] != 0);
 	require((name->class == PATH_CONTAINER) == (name->container_id[0] != 0));
-	require(name->class != PATH_VM || name->vm[0]);
+	require((name->class == PATH_VM) == (name->vm[0] != 0));
 	require(uid_len == 0 || uid_len == 32 || uid_len == 36);
 	require(strspn(name->pod_uid, "0123456789abcdefABCDEF-") == uid_len);
 	require(*path_qos_name(name->qos) || name->qos == QOS_NONE);

@@ -48,11 +48,18 @@ static inline struct ledger_config config_of(const struct node *node, uint32_t m
 				       .topology = &node->fake.topology };
 }
 
-static inline struct node *node_new(uint32_t max_accounts, uint32_t tombstones)
+struct node_choice {
+	uint32_t max_accounts, tombstones, max_groups;
+	enum idle_share idle;
+};
+
+static inline struct node *node_with(const struct node_choice *choice)
 {
 	struct node *node = calloc(1, sizeof(*node));
-	struct ledger_config config = config_of(node, max_accounts, tombstones);
+	struct ledger_config config = config_of(node, choice->max_accounts, choice->tombstones);
 
+	config.max_groups = choice->max_groups;
+	config.idle = choice->idle;
 	fake_activity_init(&node->fake, ROWS, 2, 4);
 	node->energy.zones[ZONE_0] = zone_of(ZONE_PACKAGE, 0);
 	node->energy.zones[ZONE_1] = zone_of(ZONE_PACKAGE, 1);
@@ -61,6 +68,12 @@ static inline struct node *node_new(uint32_t max_accounts, uint32_t tombstones)
 	node->energy.n_zones = N_ZONES;
 	cr_assert(eq(int, ledger_new(&config, &node->energy, &node->ledger), 0));
 	return node;
+}
+
+static inline struct node *node_new(uint32_t max_accounts, uint32_t tombstones)
+{
+	return node_with(
+		&(struct node_choice){ .max_accounts = max_accounts, .tombstones = tombstones });
 }
 
 static inline void node_free(struct node *node)

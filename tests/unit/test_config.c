@@ -4,83 +4,10 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "config.h"
-#include "platform/scope.h"
-#include "unit/no_leaks.h"
-
-#define MAX_ARGS 24
-
-static char out[32768], err[4096];
-
-/* The tester's own environment must not speak for the flags. */
-static void forget_environment(void)
-{
-	unsetenv("NODE_NAME");
-	for (char **e = environ; *e;) {
-		char name[128];
-
-		snprintf(name, sizeof(name), "%.*s", (int)strcspn(*e, "="), *e);
-		if (strncmp(name, "PODJOULE_", 9)) {
-			e++;
-			continue;
-		}
-		unsetenv(name);
-		e = environ;
-	}
-}
+#include "command_line.h"
+#include "no_leaks.h"
 
 TestSuite(config, .init = forget_environment, .fini = no_leaks);
-
-static int redirect(int fd, FILE *file)
-{
-	int before = dup(fd);
-
-	fflush(NULL);
-	dup2(fileno(file), fd);
-	return before;
-}
-
-static void restore(int fd, int before, FILE *file, char *text, size_t size)
-{
-	fflush(NULL);
-	dup2(before, fd);
-	close(before);
-	rewind(file);
-	text[fread(text, 1, size - 1, file)] = '\0';
-}
-
-/* config_parse on words separated by spaces; what it printed is in out and err. */
-static int parse(const char *words, struct config *ret)
-{
-	static char line[1024]; /* the config borrows from it */
-	char *argv[MAX_ARGS + 2] = { line }, *rest = line;
-	_fclose_ FILE *out_file = tmpfile(), *err_file = tmpfile();
-	int argc = 0, r, out_before, err_before;
-
-	snprintf(line, sizeof(line), "podjoule-agent%s%s", *words ? " " : "", words);
-	while (rest && argc <= MAX_ARGS)
-		argv[argc++] = strsep(&rest, " ");
-	argv[argc] = NULL;
-
-	out_before = redirect(STDOUT_FILENO, out_file);
-	err_before = redirect(STDERR_FILENO, err_file);
-	r = config_parse(argc, argv, ret);
-	restore(STDERR_FILENO, err_before, err_file, err, sizeof(err));
-	restore(STDOUT_FILENO, out_before, out_file, out, sizeof(out));
-	return r;
-}
-
-static void expect_error(const char *words, const char *want)
-{
-	struct config config, before;
-
-	memset(&config, 0x5a, sizeof(config));
-	before = config;
-	cr_expect(eq(int, parse(words, &config), EXIT_USAGE + 1), "%s", words);
-	cr_expect(eq(str, err, (char *)want), "%s", words);
-	cr_expect(eq(str, out, ""), "%s", words);
-	cr_expect(zero(int, memcmp(&config, &before, sizeof(config))), "untouched: %s", words);
-}
 
 Test(config, has_defaults_for_everything)
 {
@@ -102,6 +29,14 @@ Test(config, has_defaults_for_everything)
 	cr_expect(zero(uint, config.require));
 	cr_expect(eq(u32, config.max_cgroups, 4096));
 	cr_expect(eq(u32, config.tombstones, 1000));
+	cr_expect(eq(int, (int)config.pods, PODS_AUTO));
+	cr_expect(zero(ptr, (void *)config.kube_server));
+	cr_expect(zero(ptr, (void *)config.kube_token_file));
+	cr_expect(zero(ptr, (void *)config.kube_ca_file));
+	cr_expect(zero(ptr, (void *)config.pod_labels[0]));
+	cr_expect(zero(uint, config.processes));
+	cr_expect(eq(int, (int)config.idle, IDLE_NOT_SHARED));
+	cr_expect(zero(ptr, (void *)config.rootfs));
 	cr_expect(zero(u64, config.duration_ns));
 	cr_expect(eq(int, (int)config.output, OUTPUT_NONE));
 	cr_expect(eq(int, (int)config.log_level, LOG_LEVEL_INFO));
@@ -197,7 +132,8 @@ static const char *const bad_lines[][2] = {
 	  "--tombstones=1000001: takes 0 to 1000000; try --tombstones=1000" },
 	{ "--energy=model,sun", "--energy=model,sun: 'sun' is unknown; choose from " },
 	{ "--activity=proc,proc", "--activity=proc,proc: has a name twice; give each once" },
-	{ "--require=pods", "--require=pods: 'pods' is unknown; choose from measured,bpf,pmu" },
+	{ "--require=cats",
+	  "--require=cats: 'cats' is unknown; choose from measured,bpf,pmu,pods" },
 	{ "--hierarchy=../x", "--hierarchy=../x: takes unified or the name of a cgroup v1 "
 			      "hierarchy; try --hierarchy=unified" },
 	{ "--btf=/no/such", "--btf=/no/such: cannot read it: No such file or directory; "
@@ -212,6 +148,12 @@ static const char *const bad_lines[][2] = {
 	{ "probe --rate=5", "--rate: not a flag of probe; see podjoule-agent probe --help" },
 	{ "stop", "stop: unknown command; it is run or probe, see podjoule-agent --help" },
 	{ "run probe", "probe: unexpected argument; see podjoule-agent --help" },
+	{ "--processes=1001", "--processes=1001: takes 0 to 1000; try --processes=0" },
+	{ "--idle=fair", "--idle=fair: takes none, request or equal; try --idle=none" },
+	{ "--rootfs=/no/such", "--rootfs=/no/such: cannot open it: No such file or directory; "
+			       "give the directory where the host's tree is mounted" },
+	{ "probe --pod-label=a",
+	  "--pod-label: not a flag of probe; see podjoule-agent probe --help" },
 	{ "--log-level=loud", "--log-level=loud: takes error, warning, info or debug; "
 			      "try --log-level=info" },
 	{ "--log-format=xml", "--log-format=xml: takes text or json; try --log-format=text" },
@@ -279,8 +221,9 @@ Test(config, names_the_variable_that_is_wrong)
 Test(config, helps_on_standard_output)
 {
 	static const char *const words[] = {
-		"Usage: podjoule-agent ", "Measuring:",    "Serving:", "Output:",   "Running:",
-		"(default: 4096)",        "16 to 1048576", "--help",   "Examples:", "PODJOULE_"
+		"Naming pods:", "Usage: podjoule-agent ", "Measuring:",    "Serving:", "Output:",
+		"Running:",     "(default: 4096)",        "16 to 1048576", "--help",   "Examples:",
+		"PODJOULE_"
 	};
 	struct config config;
 
@@ -313,21 +256,41 @@ Test(config, fits_its_help_into_a_terminal)
 Test(config, answers_any_command_line_with_at_most_one_line)
 {
 	static const char *const words[] = {
-		"run",        "probe",
-		"--",         "-",
-		"-o",         "json",
-		"-ojson",     "--rate",
-		"--rate=5",   "--r",
-		"--l",        "--live",
-		"--live=",    "-?",
-		"--help",     "-V",
-		"-x",         "-xo",
-		"--=",        "--=x",
-		"---",        "5s",
-		"",           "--duration=5s",
-		"--duration", "--publish=1ms",
-		"--energy=,", "--btf=",
-		"--\xff",     "-\xff",
+		"run",
+		"probe",
+		"--",
+		"-",
+		"-o",
+		"json",
+		"-ojson",
+		"--rate",
+		"--rate=5",
+		"--r",
+		"--l",
+		"--live",
+		"--live=",
+		"-?",
+		"--help",
+		"-V",
+		"-x",
+		"-xo",
+		"--=",
+		"--=x",
+		"---",
+		"5s",
+		"",
+		"--duration=5s",
+		"--duration",
+		"--publish=1ms",
+		"--energy=,",
+		"--btf=",
+		"--\xff",
+		"-\xff",
+		"--pod-label=a,b",
+		"--pod-label=,",
+		"--pods=none",
+		"--kube-server=http://h",
+		"--pod",
 	};
 	uint64_t state = 99;
 

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <math.h>
 
-#include "example_snapshot.h"
+#include "example_fill.h"
 #include "expose/render.h"
 #include "no_leaks.h"
 

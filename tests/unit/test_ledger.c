@@ -218,6 +218,7 @@ Test(ledger, can_run_out_of_memory_when_it_opens_only)
 	struct node *node = node_started(8, 8);
 	struct ledger_config config = config_of(node, 8, 8);
 
+	config.idle = IDLE_EQUALLY;
 	OOM_SWEEP(n)
 	{
 		struct ledger *ledger = NULL;
@@ -243,6 +244,70 @@ Test(ledger, can_run_out_of_memory_when_it_opens_only)
 		cr_assert(not(oom_stop()), "a tick allocates nothing");
 		fake_begin(&node->fake, t * SECOND);
 	}
+	node_free(node);
+}
+
+static void turn_into_vm(struct node *node, uint64_t cgroup_id, uint64_t t_ns)
+{
+	struct name *vm = name_new_vm("/a/b.scope", "qemu", "vm", "");
+
+	ledger_rename(node->ledger, cgroup_id, vm, t_ns);
+	name_unref(vm);
+	check_book(node->ledger);
+}
+
+Test(ledger, lets_no_counter_fall_when_somebody_is_somebody_else)
+{
+	struct node *node = node_started(8, 8);
+	uint64_t cpu_ns[_BUCKET_MAX];
+
+	born(node, 100, "/a/b.scope", SECOND);
+	fake_run(&node->fake, 5, 100, 0, SECOND);
+	tick(node, 2 * SECOND, 1000);
+	/* Ran, but not paid for yet: that is the old one's as well. */
+	node->readings[ZONE_0].error = -EAGAIN;
+	fake_run(&node->fake, 5, 100, 0, SECOND);
+	tick(node, 3 * SECOND, 1000);
+	node->readings[ZONE_0].error = 0;
+	turn_into_vm(node, 100, 3 * SECOND);
+	turn_into_vm(node, 100, 3 * SECOND);
+	turn_into_vm(node, 999, 3 * SECOND);
+	born(node, 100, "/a/b.scope", SECOND);
+	fake_run(&node->fake, 5, 100, 0, SECOND);
+	tick(node, 4 * SECOND, 1000);
+
+	cr_assert(eq(int, account_of(node, 100)->bucket, BUCKET_VMS));
+	cr_assert(eq(u64, account_of(node, 100)->born_ns, 3 * SECOND));
+	cr_assert(eq(u64, account_of(node, 100)->usage.busy_ns, SECOND));
+	ledger_cpu_ns(node->ledger, cpu_ns);
+	cr_assert(eq(u64, cpu_ns[BUCKET_VMS], SECOND));
+	cr_assert(eq(u64, cpu_ns[BUCKET_SYSTEM], 2 * SECOND));
+	/* Two windows' energy by three seconds' work: one is the new one's. */
+	cr_assert(eq(u64, bucket_uj(node, ZONE_0, BUCKET_SYSTEM), 2000));
+	cr_assert(eq(u64, bucket_uj(node, ZONE_0, BUCKET_VMS), 1000));
+	cr_assert(eq(u64, bucket_uj(node, ZONE_1, BUCKET_IDLE), 3000));
+	ledger_gone(node->ledger, 100, 5 * SECOND);
+	ledger_fold(node->ledger, 905 * SECOND);
+	check_book(node->ledger);
+	cr_assert(eq(ptr, (void *)account_of(node, 100), NULL));
+	cr_assert(eq(u64, ledger_folded(node->ledger)[BUCKET_SYSTEM].n, 1));
+	cr_assert(eq(u64, ledger_folded(node->ledger)[BUCKET_VMS].n, 1));
+	node_free(node);
+}
+
+Test(ledger, renames_in_a_full_table)
+{
+	struct node *node = node_started(1, 8);
+
+	born(node, 100, "/a/b.scope", SECOND);
+	fake_run(&node->fake, 5, 100, 0, SECOND);
+	tick(node, 2 * SECOND, 1000);
+	turn_into_vm(node, 100, 2 * SECOND);
+	fake_run(&node->fake, 5, 100, 0, SECOND);
+	tick(node, 3 * SECOND, 1000);
+	cr_assert(eq(u64, bucket_uj(node, ZONE_0, BUCKET_SYSTEM), 1000));
+	cr_assert(eq(u64, package_nj(account_of(node, 100)), 1000000));
+	cr_assert(eq(u64, ledger_dropped(node->ledger), 0));
 	node_free(node);
 }
 
@@ -276,6 +341,10 @@ Test(ledger, keeps_its_laws_on_hostile_input)
 			born(node, id, rand_r(&seed) % 2 ? "/docker/" H : NULL, t_ns);
 		if (rand_r(&seed) % 4 == 0)
 			ledger_gone(node->ledger, id, odd[rand_r(&seed) % 6]);
+		if (rand_r(&seed) % 8 == 0)
+			turn_into_vm(node, id, odd[rand_r(&seed) % 6]);
+		if (rand_r(&seed) % 4 == 0)
+			ledger_roll(node->ledger, true, true, t_ns);
 		if (rand_r(&seed) % 4 == 0)
 			ledger_fold(node->ledger, t_ns);
 		check_book(node->ledger);

@@ -369,3 +369,94 @@ Test(page, survives_random_requests)
 	cr_expect(eq(int, request("GET", "/metrics", ""), 200));
 	stop();
 }
+
+/* How far everything has been served twice to everybody. */
+static uint64_t seen(void)
+{
+	return snapshot_seen(node.pool).twice_ns;
+}
+
+static uint64_t publish(void)
+{
+	cr_assert(eq(int, fake_node_publish(&node), 0));
+	return node.t_ns;
+}
+
+Test(page, tells_what_scrapers_have_had_twice)
+{
+	uint64_t first, second;
+
+	start(2, false);
+	first = publish();
+	cr_expect(eq(int, request("HEAD", "/metrics", ""), 200));
+	cr_expect(eq(int, request("GET", "/v1/snapshot", ""), 200));
+	cr_expect(eq(int, request("GET", "/metrics", ""), 200));
+	cr_expect(eq(u64, seen(), UINT64_MAX), "one scrape is no scraper");
+	second = publish();
+	cr_expect(eq(int, request("GET", "/metrics", "Accept-Encoding: gzip\r\n"), 200));
+	cr_expect(eq(u64, seen(), first));
+	publish();
+	cr_expect(eq(int, request("GET", "/", ""), 200));
+	cr_expect(eq(u64, seen(), first), "only /metrics counts");
+	cr_expect(eq(int, request("GET", "/metrics", ""), 200));
+	cr_expect(eq(u64, seen(), second));
+	stop();
+}
+
+/* Bytes of the answer that has begun; SIZE_MAX: its head is not whole. */
+static size_t answer_length(void)
+{
+	const char *end = strstr(answer, "\r\n\r\n");
+	const char *field = strcasestr(answer, "Content-Length: ");
+	char digits[24];
+	uint64_t n;
+
+	if (!end || !field)
+		return SIZE_MAX;
+	snprintf(digits, sizeof(digits), "%.*s", (int)strspn(field + 16, "0123456789"), field + 16);
+	cr_assert(eq(int, parse_u64(digits, &n), 0));
+	return (size_t)(end + 4 - answer) + n;
+}
+
+/* One question on a connection that stays, and the whole of its answer. */
+static void scrape_on(int fd)
+{
+	size_t len = 0, want = SIZE_MAX;
+
+	say(fd, "GET /metrics HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n");
+	while (len < want) {
+		ssize_t n = recv(fd, answer + len, ANSWER_BYTES - len, 0);
+
+		cr_assert(n > 0);
+		len += (size_t)n;
+		answer[len] = '\0';
+		if (want == SIZE_MAX)
+			want = answer_length();
+	}
+}
+
+Test(page, tells_scrapers_of_one_address_apart)
+{
+	uint64_t first;
+	int a, b;
+
+	start(2, false);
+	answer = malloc(ANSWER_BYTES + 1);
+	first = publish();
+	a = dial();
+	b = dial();
+	scrape_on(a);
+	scrape_on(b);
+	publish();
+	scrape_on(b);
+	publish();
+	scrape_on(b);
+	publish();
+	scrape_on(b);
+	cr_expect(gt(u64, seen(), first), "the other one has asked once: nobody yet");
+	scrape_on(a);
+	cr_expect(eq(u64, seen(), first), "now it is a scraper, and has had the first one twice");
+	close(a);
+	close(b);
+	stop();
+}

@@ -2,7 +2,6 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "names/path.h"
@@ -66,6 +65,10 @@ Test(path, finds_containers_of_pods)
 		{ "/podruntime.slice/containerd.service/kubepods-pod" U_ ".slice:cri-containerd:" H,
 		  PATH_CONTAINER, "containerd", H, U, QOS_GUARANTEED, "", "containerd.service",
 		  NULL },
+		{ "/system.slice/crio.service/kubepods-burstable-pod" U_ ".slice:crio:" H,
+		  PATH_CONTAINER, "crio", H, U, QOS_BURSTABLE, "", "crio.service", NULL },
+		{ "/system.slice/docker.service/kubepods-pod" U_ ".slice:docker:" H, PATH_CONTAINER,
+		  "docker", H, U, QOS_GUARANTEED, "", "docker.service", NULL },
 		{ KUBE "/crio-" H ".scope", PATH_CONTAINER, "crio", H, U, QOS_BURSTABLE, "",
 		  "crio-" H ".scope", NULL },
 		{ KUBE "/crio-" H ".scope/container", PATH_CONTAINER, "crio", H, U, QOS_BURSTABLE,
@@ -74,6 +77,14 @@ Test(path, finds_containers_of_pods)
 		  QOS_BESTEFFORT, "", "/kubepods/besteffort/pod" U "/crio-" H, NULL },
 		{ KUBE "/docker-" H ".scope", PATH_CONTAINER, "docker", H, U, QOS_BURSTABLE, "",
 		  "docker-" H ".scope", NULL },
+		/* --cgroup-root of the kubelet. */
+		{ "/k8s/kubepods/besteffort/pod" U "/" H, PATH_CONTAINER, "", H, U, QOS_BESTEFFORT,
+		  "", "/k8s/kubepods/besteffort/pod" U "/" H, NULL },
+		/* What an application makes in its container is the container's. */
+		{ KUBE "/cri-containerd-" H ".scope/my/own", PATH_CONTAINER, "containerd", H, U,
+		  QOS_BURSTABLE, "", "cri-containerd-" H ".scope", NULL },
+		{ "/kubepods/pod" U "/" H "/my/own", PATH_CONTAINER, "", H, U, QOS_GUARANTEED, "",
+		  "/kubepods/pod" U "/" H "/my/own", NULL },
 		/* systemd in a container. */
 		{ KUBE "/cri-containerd-" H ".scope/system.slice/nginx.service", PATH_CONTAINER,
 		  "containerd", H, U, QOS_BURSTABLE, "", "nginx.service", NULL },
@@ -81,13 +92,28 @@ Test(path, finds_containers_of_pods)
 		{ "/user.slice/user-1000.slice/user@1000.service/app.slice/k3s-rootless.service/"
 		  "k3s_evac/kubepods/burstable/pod" U "/" H,
 		  PATH_CONTAINER, "", H, U, QOS_BURSTABLE, "", "k3s-rootless.service", NULL },
-		/* Static pods: the hash of a manifest. */
+		{ "/user.slice/user-1000.slice/user@1000.service/app.slice/k3s-rootless.service/"
+		  "kubepods.slice/kubepods-pod" U_ ".slice/cri-containerd-" H ".scope",
+		  PATH_CONTAINER, "containerd", H, U, QOS_GUARANTEED, "",
+		  "cri-containerd-" H ".scope", NULL },
+	};
+
+	EXPECT_ALL(cases);
+}
+
+Test(path, knows_static_pods_by_the_hash_of_their_manifest)
+{
+	static const struct path_case cases[] = {
 		{ "/kubepods/burstable/pod" HASH "/" H, PATH_CONTAINER, "", H, HASH, QOS_BURSTABLE,
 		  "", "/kubepods/burstable/pod" HASH "/" H, NULL },
 		{ "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" HASH
 		  ".slice/cri-containerd-" H ".scope",
 		  PATH_CONTAINER, "containerd", H, HASH, QOS_BURSTABLE, "",
 		  "cri-containerd-" H ".scope", NULL },
+		{ "/kubepods.slice/kubepods-pod" HASH ".slice/crio-" H ".scope", PATH_CONTAINER,
+		  "crio", H, HASH, QOS_GUARANTEED, "", "crio-" H ".scope", NULL },
+		{ "/kubepods/pod" HASH "/" H, PATH_CONTAINER, "", H, HASH, QOS_GUARANTEED, "",
+		  "/kubepods/pod" HASH "/" H, NULL },
 	};
 
 	EXPECT_ALL(cases);
@@ -102,6 +128,8 @@ Test(path, leaves_what_is_no_container_to_the_pod)
 		  "/kubepods/besteffort/pod" U, NULL },
 		{ KUBE "/crio-conmon-" H ".scope", PATH_POD, "", "", U, QOS_BURSTABLE, "",
 		  "crio-conmon-" H ".scope", NULL },
+		{ "/kubepods/besteffort/pod" U "/crio-conmon-" H, PATH_POD, "", "", U,
+		  QOS_BESTEFFORT, "", "/kubepods/besteffort/pod" U "/crio-conmon-" H, NULL },
 		{ KUBE "/kata_" H, PATH_POD, "kata", "", U, QOS_BURSTABLE, "",
 		  "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" U_
 		  ".slice/kata_" H,
@@ -112,9 +140,17 @@ Test(path, leaves_what_is_no_container_to_the_pod)
 		  NULL },
 		{ "/machine.slice/machine-libpod_pod_" H ".slice", PATH_POD, "podman", "", "",
 		  QOS_NONE, "", "machine-libpod_pod_" H ".slice", NULL },
+		{ "/machine.slice/machine-libpod_pod_" H0 ".slice/libpod-conmon-" H ".scope",
+		  PATH_POD, "podman", "", "", QOS_NONE, "", "libpod-conmon-" H ".scope", NULL },
+		/* gVisor, and a static pod without its containers. */
+		{ "/kubepods/pod" U, PATH_POD, "", "", U, QOS_GUARANTEED, "", "/kubepods/pod" U,
+		  NULL },
+		{ "/kubepods.slice/kubepods-pod" HASH ".slice", PATH_POD, "", "", HASH,
+		  QOS_GUARANTEED, "", "kubepods-pod" HASH ".slice", NULL },
 	};
 	char unit[PATH_MAX_UNIT];
-	struct path_case kata = cases[3];
+	const size_t long_one = 4;
+	struct path_case kata = cases[long_one];
 
 	/* Longer than a unit may be: the end is kept. */
 	if (strlen(kata.unit) >= sizeof(unit)) {
@@ -126,7 +162,7 @@ Test(path, leaves_what_is_no_container_to_the_pod)
 	}
 	expect(&kata);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		if (i != 3)
+		if (i != long_one)
 			expect(&cases[i]);
 }
 
@@ -141,8 +177,15 @@ Test(path, finds_containers_without_kubernetes)
 		  "/actions_job/" H, NULL },
 		{ "/default/" H, PATH_CONTAINER, "containerd", H, "", QOS_NONE, "", "/default/" H,
 		  NULL },
+		{ "/system.slice/containerd-" H ".scope", PATH_CONTAINER, "containerd", H, "",
+		  QOS_NONE, "", "containerd-" H ".scope", NULL },
 		{ "/system.slice/nerdctl-" H ".scope", PATH_CONTAINER, "nerdctl", H, "", QOS_NONE,
 		  "", "nerdctl-" H ".scope", NULL },
+		{ "/machine.slice/libpod-" H ".scope", PATH_CONTAINER, "podman", H, "", QOS_NONE,
+		  "", "libpod-" H ".scope", NULL },
+		/* One container, whatever is split off for its monitor. */
+		{ "/machine.slice/libpod-" H ".scope/libpod-payload-" H, PATH_CONTAINER, "podman",
+		  H, "", QOS_NONE, "", "libpod-" H ".scope", NULL },
 		{ "/machine.slice/libpod-" H ".scope/container", PATH_CONTAINER, "podman", H, "",
 		  QOS_NONE, "", "libpod-" H ".scope", NULL },
 		{ "/machine.slice/machine-libpod_pod_" H0 ".slice/libpod-" H ".scope",
@@ -150,6 +193,8 @@ Test(path, finds_containers_without_kubernetes)
 		{ "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" H
 		  ".scope/container",
 		  PATH_CONTAINER, "podman", H, "", QOS_NONE, "", "libpod-" H ".scope", NULL },
+		{ "/user.slice/user-libpod_pod_" H0 ".slice/libpod-" H ".scope", PATH_CONTAINER,
+		  "podman", H, "", QOS_NONE, "", "libpod-" H ".scope", NULL },
 		{ "/libpod_parent/libpod-" H, PATH_CONTAINER, "podman", H, "", QOS_NONE, "",
 		  "/libpod_parent/libpod-" H, NULL },
 		{ "/system.slice/web.service/libpod-payload-" H, PATH_CONTAINER, "podman", H, "",
@@ -160,12 +205,20 @@ Test(path, finds_containers_without_kubernetes)
 		  "", QOS_NONE, "", "/ecs/" HASH "/" HASH "-0123456789", NULL },
 		{ "/ecs/" HASH "/" H, PATH_CONTAINER, "docker", H, "", QOS_NONE, "",
 		  "/ecs/" HASH "/" H, NULL },
+		{ "/ecstasks.slice/ecstasks-" HASH ".slice/docker-" H ".scope", PATH_CONTAINER,
+		  "docker", H, "", QOS_NONE, "", "docker-" H ".scope", NULL },
+		{ "/lxc.payload.web-1", PATH_CONTAINER, "lxc", "web-1", "", QOS_NONE, "",
+		  "/lxc.payload.web-1", NULL },
 		{ "/lxc.payload.web-1/system.slice/ssh.service", PATH_CONTAINER, "lxc", "web-1", "",
 		  QOS_NONE, "", "ssh.service", NULL },
 		{ "/lxc/104/ns/init.scope", PATH_CONTAINER, "lxc", "104", "", QOS_NONE, "",
 		  "init.scope", NULL },
 		{ "/machine.slice/systemd-nspawn@my\\x2dbox.service/payload/init.scope",
 		  PATH_CONTAINER, "nspawn", "my-box", "", QOS_NONE, "", "init.scope", NULL },
+		{ "/machine.slice/systemd-nspawn@box.service/supervisor", PATH_CONTAINER, "nspawn",
+		  "box", "", QOS_NONE, "", "systemd-nspawn@box.service", NULL },
+		{ "/machine.slice/machine-lxc\\x2d12\\x2dbox.scope", PATH_CONTAINER, "lxc",
+		  "lxc-12-box", "", QOS_NONE, "", "machine-lxc\\x2d12\\x2dbox.scope", NULL },
 		{ "/machine.slice/machine-box.scope", PATH_CONTAINER, "nspawn", "box", "", QOS_NONE,
 		  "", "machine-box.scope", NULL },
 	};
@@ -190,6 +243,12 @@ Test(path, lets_the_deepest_match_win_and_remembers_the_outermost)
 		  QOS_BURSTABLE, H0, "docker-" H0 ".scope", NULL },
 		{ KIND "/init.scope", PATH_CONTAINER, "docker", H0, "", QOS_NONE, "", "init.scope",
 		  NULL },
+		{ KIND, PATH_CONTAINER, "docker", H0, "", QOS_NONE, "", "docker-" H0 ".scope",
+		  NULL },
+		{ KIND "/kubelet/kubepods/besteffort/pod" U "/" H, PATH_CONTAINER, "", H, U,
+		  QOS_BESTEFFORT, H0, "docker-" H0 ".scope", NULL },
+		{ KIND "/system.slice/containerd.service", PATH_CONTAINER, "docker", H0, "",
+		  QOS_NONE, "", "containerd.service", NULL },
 		{ KIND "/system.slice/kubelet.service", PATH_CONTAINER, "docker", H0, "", QOS_NONE,
 		  "", "kubelet.service", NULL },
 		{ KIND KUBE "/docker-" H ".scope", PATH_CONTAINER, "docker", H, U, QOS_BURSTABLE,
@@ -199,6 +258,14 @@ Test(path, lets_the_deepest_match_win_and_remembers_the_outermost)
 		/* docker in docker. */
 		{ "/docker/" H0 "/docker/" H, PATH_CONTAINER, "docker", H, "", QOS_NONE, H0,
 		  "/docker/" H0 "/docker/" H, NULL },
+		{ KUBE "/cri-containerd-" H0 ".scope/docker/" H, PATH_CONTAINER, "docker", H, U,
+		  QOS_BURSTABLE, H0, "cri-containerd-" H0 ".scope", NULL },
+		/* docker in LXD, kind in a pod. */
+		{ "/lxc.payload.web/system.slice/docker-" H ".scope", PATH_CONTAINER, "docker", H,
+		  "", QOS_NONE, "web", "docker-" H ".scope", NULL },
+		{ KUBE "/cri-containerd-" H0 ".scope/kubelet/kubepods/pod" HASH "/" H,
+		  PATH_CONTAINER, "", H, HASH, QOS_GUARANTEED, H0, "cri-containerd-" H0 ".scope",
+		  NULL },
 	};
 
 	EXPECT_ALL(cases);
@@ -247,6 +314,8 @@ Test(path, names_units)
 		  "libpod-conmon-" H ".scope", NULL },
 		{ "/libpod_parent/conmon", PATH_SYSTEM, "", "", "", QOS_NONE, "",
 		  "/libpod_parent/conmon", NULL },
+		{ "/lxc.monitor/104", PATH_SYSTEM, "", "", "", QOS_NONE, "", "/lxc.monitor/104",
+		  NULL },
 		{ "/lxc.monitor.web-1", PATH_SYSTEM, "", "", "", QOS_NONE, "", "/lxc.monitor.web-1",
 		  NULL },
 		/* An id is 64 digits, no more and no fewer. */
@@ -254,6 +323,10 @@ Test(path, names_units)
 		{ "/docker/" H "0", PATH_SYSTEM, "", "", "", QOS_NONE, "", "/docker/" H "0", NULL },
 		{ "/x/evil-" H ".scope", PATH_SYSTEM, "", "", "", QOS_NONE, "", "evil-" H ".scope",
 		  NULL },
+		{ "/machine.slice/libpod-" H "0.scope", PATH_SYSTEM, "", "", "", QOS_NONE, "",
+		  "libpod-" H "0.scope", NULL },
+		{ "/kubepods/burstable", PATH_SYSTEM, "", "", "", QOS_NONE, "",
+		  "/kubepods/burstable", NULL },
 		{ "/kubepods/podcast", PATH_SYSTEM, "", "", "", QOS_NONE, "", "/kubepods/podcast",
 		  NULL },
 	};
@@ -273,8 +346,39 @@ Test(path, reads_lines_of_proc_pid_cgroup)
 		  "containerd", H, U, QOS_BURSTABLE, "", "cri-containerd-" H ".scope", NULL },
 		{ "0::/docker/" H " (deleted)\n", PATH_CONTAINER, "docker", H, "", QOS_NONE, "",
 		  "/docker/" H, NULL },
+		{ "11:memory:/kubepods/besteffort/pod" U "/" H "\n", PATH_CONTAINER, "", H, U,
+		  QOS_BESTEFFORT, "", "/kubepods/besteffort/pod" U "/" H, NULL },
+		{ "0::/kubepods.slice/kubepods-pod" U_ ".slice/crio-" H ".scope (deleted)",
+		  PATH_CONTAINER, "crio", H, U, QOS_GUARANTEED, "", "crio-" H ".scope", NULL },
+		{ "0::/system.slice/a.service (deleted)\n", PATH_SYSTEM, "", "", "", QOS_NONE, "",
+		  "a.service", NULL },
+	};
+
+	EXPECT_ALL(cases);
+}
+
+/* From within a cgroup namespace the rest of the machine is above: nobody knows how far. */
+Test(path, says_no_more_than_it_knows_from_outside_a_namespace)
+{
+	static const struct path_case cases[] = {
 		{ "0::/../../kubepods/pod" U "/" H, PATH_CONTAINER, "", H, U, QOS_GUARANTEED, "",
 		  "/../../kubepods/pod" U "/" H, NULL },
+		{ "/../pod" U "/" H, PATH_CONTAINER, "", H, U, QOS_NONE, "", "/../pod" U "/" H,
+		  NULL },
+		{ "/../cri-containerd-" H ".scope", PATH_CONTAINER, "containerd", H, "", QOS_NONE,
+		  "", "cri-containerd-" H ".scope", NULL },
+		/* Docker's, or containerd's, or in a pod. */
+		{ "/../" H, PATH_CONTAINER, "", H, "", QOS_NONE, "", "/../" H, NULL },
+		{ "/../../default/" H, PATH_CONTAINER, "", H, "", QOS_NONE, "", "/../../default/" H,
+		  NULL },
+		{ "/../../docker/" H, PATH_CONTAINER, "docker", H, "", QOS_NONE, "",
+		  "/../../docker/" H, NULL },
+		{ "/../lxc/104/init.scope", PATH_CONTAINER, "lxc", "104", "", QOS_NONE, "",
+		  "init.scope", NULL },
+		{ "/../../system.slice/sshd.service", PATH_SYSTEM, "", "", "", QOS_NONE, "",
+		  "sshd.service", NULL },
+		/* Not the root, which is unit "/". */
+		{ "/..", PATH_SYSTEM, "", "", "", QOS_NONE, "", "/..", NULL },
 	};
 
 	EXPECT_ALL(cases);
@@ -299,75 +403,6 @@ Test(path, keeps_any_byte)
 	};
 
 	EXPECT_ALL(cases);
-}
-
-static bool same(const struct path_name *a, const struct path_name *b)
-{
-	return a->class == b->class && a->qos == b->qos && !strcmp(a->runtime, b->runtime) &&
-	       !strcmp(a->container_id, b->container_id) && !strcmp(a->pod_uid, b->pod_uid) &&
-	       !strcmp(a->node_container, b->node_container) && !strcmp(a->vm, b->vm) &&
-	       !strcmp(a->unit, b->unit);
-}
-
-static void check_laws(const char *path)
-{
-	struct path_name plain, slash, line;
-	char text[4096];
-
-	path_parse(path, &plain);
-	snprintf(text, sizeof(text), "%s/", path);
-	path_parse(text, &slash);
-	cr_assert(same(&plain, &slash), "a trailing slash changes %s", path);
-	snprintf(text, sizeof(text), "7:cpuacct,cpu:%s\n", path);
-	path_parse(text, &line);
-	cr_assert(same(&plain, &line), "a line of /proc changes %s", path);
-	cr_assert(plain.class != PATH_CONTAINER || plain.container_id[0], "%s", path);
-	cr_assert(plain.class == PATH_CONTAINER || !plain.container_id[0], "%s", path);
-	cr_assert(plain.class != PATH_VM || plain.vm[0], "a VM without a name: %s", path);
-	cr_assert(plain.unit[0] != '\0', "no unit in %s", path);
-}
-
-/* Pieces of real paths in any order: more of the grammar than random bytes would ever reach. */
-Test(path, keeps_its_laws_on_random_paths)
-{
-	static const char *const pieces[] = {
-		H,
-		H0,
-		"docker",
-		"docker-" H ".scope",
-		"kubepods.slice",
-		"kubepods",
-		"lxc",
-		"burstable",
-		"libpod-conmon-" H,
-		"ecs",
-		"pod" U,
-		"pod" HASH,
-		"qemu.slice",
-		"kata_overhead",
-		".scope",
-		"a.service",
-		"..",
-		"x:y:" H,
-		"lxc.payload.n",
-		"container",
-		"kubepods-besteffort-pod" U_ ".slice",
-		"machine-qemu\\x2d1\\x2d.scope",
-		"machine-.scope",
-		"systemd-nspawn@.service",
-	};
-	const size_t n = sizeof(pieces) / sizeof(pieces[0]);
-	unsigned int seed = 1;
-
-	for (int round = 0; round < 20000; round++) {
-		char path[2048] = "";
-		size_t len = 0;
-
-		for (int i = 0, depth = 1 + rand_r(&seed) % 8; i < depth; i++)
-			len += (size_t)snprintf(path + len, sizeof(path) - len, "/%s",
-						pieces[(size_t)rand_r(&seed) % n]);
-		check_laws(path);
-	}
 }
 
 Test(path, cuts_what_is_too_long)

@@ -3,11 +3,11 @@
 #include <criterion/new/assert.h>
 #include <errno.h>
 
-#include "example_snapshot.h"
+#include "example_fill.h"
 #include "expose/metrics.h"
 #include "expose/render.h"
-#include "expose/utf8.h"
 #include "no_leaks.h"
+#include "page_text.h"
 
 TestSuite(render, .fini = no_leaks);
 
@@ -119,12 +119,19 @@ static uint64_t sum_zone(const char *text, const char *family, const char *zone)
 	return sum;
 }
 
+static bool is_in_pod(const struct snapshot *s, const struct snapshot_account *account)
+{
+	if (account->pod != POD_NONE)
+		return s->pods[account->pod].is_pod;
+	return account->bucket == BUCKET_CONTAINERS && *account->name->is.pod_uid;
+}
+
 Test(render, buckets_sum_to_their_zone_and_hold_their_workloads)
 {
 	for (uint64_t seed = 1; seed <= 30; seed++) {
 		_sbuf_ struct sbuf out = SBUF_INIT(64 << 20);
 		struct example e;
-		uint64_t loose_nj = 0, containers_nj = 0;
+		uint64_t pods_nj = 0;
 
 		example_open(&e, seed);
 		example_fill(&e, 60);
@@ -137,52 +144,36 @@ Test(render, buckets_sum_to_their_zone_and_hold_their_workloads)
 		cr_assert(eq(u64, sum_zone(out.text, "podjoule_unit_joules_total{", "dram"),
 			     (uint64_t)e.snapshot.zones[EXAMPLE_DRAM].bucket_nj[BUCKET_SYSTEM]));
 
-		/* Pods and the containers outside pods are the bucket. */
+		/* A pod has what its cgroups have; containers outside pods are the rest. */
 		for (size_t i = 0; i < e.snapshot.n_accounts; i++) {
 			const struct snapshot_account *a = &e.snapshot.accounts[i];
 
-			if (a->bucket != BUCKET_CONTAINERS)
-				continue;
-			containers_nj += (uint64_t)a->nj[COLUMN_PACKAGE];
-			if (!*a->name->is.pod_uid)
-				loose_nj += (uint64_t)a->nj[COLUMN_PACKAGE];
+			if (is_in_pod(&e.snapshot, a))
+				pods_nj += (uint64_t)a->nj[COLUMN_PACKAGE];
 		}
-		cr_assert(eq(u64,
-			     sum_zone(out.text, "podjoule_pod_joules_total{", "package") + loose_nj,
-			     containers_nj));
+		cr_assert(eq(u64, sum_zone(out.text, "podjoule_pod_joules_total{", "package"),
+			     pods_nj));
 		example_close(&e);
 	}
 }
 
-static void check_text(const char *text)
+static void check_name(const struct page_sample *sample, void *ctx)
 {
-	while (*text) {
-		uint32_t code;
-		size_t len = utf8_next(text, &code);
-
-		cr_assert(code != UTF8_REPLACEMENT || len == 3, "valid UTF-8");
-		text += len;
-	}
+	(void)ctx;
+	cr_assert(strncmp(sample->name, "podjoule_", 9) == 0, "a series of ours: %s", sample->name);
 }
 
 Test(render, hostile_names_stay_inside_their_quotes)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(hostile_nodes); i++) {
 		_sbuf_ struct sbuf out = SBUF_INIT(64 << 20);
-		_free_ char **lines = calloc(100000, sizeof(*lines));
 		struct example e;
-		size_t n;
 
-		example_open(&e, 3);
+		example_open(&e, 3 + i);
 		snprintf(e.facts.node, sizeof(e.facts.node), "%s", hostile_nodes[i]);
-		example_fill(&e, 100);
-		render(&e.snapshot, EXPOSITION_TEXT, &out);
-		check_text(out.text);
-		n = split_lines(out.text, lines, 100000);
-		cr_assert(gt(sz, n, 100));
-		for (size_t k = 0; k < n; k++)
-			cr_assert(lines[k][0] == '#' || !strncmp(lines[k], "podjoule_", 9),
-				  "a line of ours: %s", lines[k]);
+		example_fill(&e, 300);
+		render(&e.snapshot, i % 2 ? EXPOSITION_OPENMETRICS : EXPOSITION_TEXT, &out);
+		cr_assert(gt(sz, page_each(out.text, check_name, NULL), 100));
 		example_close(&e);
 	}
 }
@@ -190,7 +181,7 @@ Test(render, hostile_names_stay_inside_their_quotes)
 Test(render, families_are_whole_and_have_help)
 {
 	static const char *const names[] = {
-#define X(id, name, type, unit, help) name,
+#define X(id, level, name, type, unit, help) name,
 		METRIC_FAMILIES(X)
 #undef X
 	};
@@ -199,7 +190,8 @@ Test(render, families_are_whole_and_have_help)
 
 	example_open(&e, 4);
 	example_fill(&e, 100);
-	e.snapshot.stats.has_bpf_ns = true;
+	e.snapshot.stats.has_bpf_ns = e.snapshot.stats.watches_api = true;
+	e.snapshot.shares_idle = true;
 	render(&e.snapshot, EXPOSITION_OPENMETRICS, &out);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		char line[160];
@@ -222,7 +214,7 @@ Test(render, what_is_not_known_is_absent)
 
 	example_open(&e, 5);
 	example_work(&e, example_container(&e, 10, "abc", "uid"));
-	e.facts.has_counters = false;
+	e.facts.has_counters = e.snapshot.shares_idle = e.snapshot.stats.watches_api = false;
 	for (int i = 0; i < EXAMPLE_ZONES; i++)
 		e.snapshot.zones[i].interval_ns = 0;
 	render(&e.snapshot, EXPOSITION_TEXT, &out);
@@ -232,6 +224,8 @@ Test(render, what_is_not_known_is_absent)
 	cr_assert(eq(sz, count(out.text, "instructions"), 0));
 	cr_assert(eq(sz, count(out.text, "podjoule_agent_bpf_seconds"), 0));
 	cr_assert(eq(sz, count(out.text, "podjoule_vm_joules"), 0));
+	cr_assert(eq(sz, count(out.text, "podjoule_agent_api_"), 0));
+	cr_assert(eq(sz, count(out.text, "idle_joules"), 0));
 	cr_assert(eq(sz, count(out.text, "zone=\"core\",device=\"0\",bucket="), 6));
 	cr_assert(eq(sz, count(out.text, "container_id=\"abc\",zone=\"core\""), 0));
 	example_close(&e);
@@ -265,21 +259,63 @@ Test(render, a_cgroup_without_a_name_goes_by_its_id)
 	example_close(&e);
 }
 
+struct levels {
+	size_t n;
+	uint64_t counted[_LEVEL_MAX], said[_LEVEL_MAX];
+	unsigned int lines; /* of podjoule_agent_series */
+};
+
+static void count_level(const struct page_sample *sample, void *ctx)
+{
+	static const char *const words[] = {
+#define X(level) #level,
+		METRIC_LEVELS(X)
+#undef X
+	};
+	struct levels *levels = ctx;
+	bool found = false;
+
+	levels->n++;
+	for (int i = 0; i < _LEVEL_MAX; i++) {
+		const char *word = i == LEVEL_node ? NULL : words[i], *level;
+
+		level = page_label(sample, "level");
+		if (!strcmp(sample->name, "podjoule_agent_series") && !strcmp(level, words[i])) {
+			levels->said[i] = (uint64_t)sample->value;
+			levels->lines++;
+		}
+		if (word && !strncmp(sample->name + 9, word, strlen(word)) &&
+		    sample->name[9 + strlen(word)] == '_') {
+			levels->counted[i]++;
+			found = true;
+		}
+	}
+	if (!strncmp(sample->name, "podjoule_build", 14))
+		levels->counted[LEVEL_agent]++;
+	else if (!found)
+		levels->counted[LEVEL_node]++;
+}
+
 Test(render, counts_its_own_series)
 {
-	_sbuf_ struct sbuf out = SBUF_INIT(64 << 20);
-	struct example e;
-	size_t samples = 0;
-	char line[64];
+	for (uint64_t seed = 1; seed <= 10; seed++) {
+		_sbuf_ struct sbuf out = SBUF_INIT(64 << 20);
+		struct levels levels = { 0 };
+		struct example e;
+		uint64_t sum = 0;
 
-	example_open(&e, 8);
-	example_fill(&e, 50);
-	render(&e.snapshot, EXPOSITION_TEXT, &out);
-	for (const char *at = out.text; *at; at = strchr(at, '\n') + 1)
-		samples += *at != '#';
-	snprintf(line, sizeof(line), "\npodjoule_agent_series %zu\n", samples);
-	cr_assert(example_has(out.text, line), "%s", line);
-	example_close(&e);
+		example_open(&e, seed);
+		example_fill(&e, 50);
+		render(&e.snapshot, EXPOSITION_TEXT, &out);
+		page_each(out.text, count_level, &levels);
+		cr_assert(eq(uint, levels.lines, _LEVEL_MAX));
+		for (int i = 0; i < _LEVEL_MAX; i++) {
+			cr_expect(eq(u64, levels.said[i], levels.counted[i]), "level %d", i);
+			sum += levels.said[i];
+		}
+		cr_assert(eq(u64, sum, levels.n));
+		example_close(&e);
+	}
 }
 
 Test(render, lateness_is_cumulative)

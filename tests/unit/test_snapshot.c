@@ -4,8 +4,9 @@
 #include <errno.h>
 #include <math.h>
 
-#include "example_snapshot.h"
+#include "example_fill.h"
 #include "no_leaks.h"
+#include "oom.h"
 
 TestSuite(snapshot, .fini = no_leaks);
 
@@ -92,10 +93,14 @@ static void bench_tick(struct bench *b, uint32_t row, uint64_t cgroup_id, int er
 
 static struct snapshot *bench_publish(struct bench *b)
 {
-	cr_assert(eq(
-		int,
-		snapshot_publish(b->pool, b->ledger, &b->facts, &b->stats, b->t_ns, b->t_ns + 1, 2),
-		0));
+	const struct snapshot_input input = { .ledger = b->ledger,
+					      .facts = &b->facts,
+					      .stats = &b->stats,
+					      .t_ns = b->t_ns,
+					      .wall_ns = b->t_ns + 1,
+					      .cpus = 2 };
+
+	cr_assert(eq(int, snapshot_publish(b->pool, &input), 0));
 	return snapshot_current(b->pool);
 }
 
@@ -290,7 +295,89 @@ static void live_on(struct example *e)
 	}
 	for (unsigned int i = 0; i < 5; i++)
 		example_work(e, example_unit(e, 10000 + i, "new.service"));
+	for (size_t i = 0; i < s->n_groups; i++)
+		s->groups[i].total.nj[COLUMN_DRAM] += example_below(e, 3) * 1000;
+	for (size_t i = 0; i < s->n_processes; i++)
+		s->processes[i].used.busy_ns += example_below(e, 3) * 1000;
 	s->t_ns += 3 * SECOND;
+}
+
+static const struct snapshot_pod *find_pod(const struct snapshot *s, const char *key)
+{
+	for (size_t i = 0; i < s->n_pods; i++) {
+		if (!strcmp(s->pods[i].key, key))
+			return &s->pods[i];
+	}
+	return NULL;
+}
+
+/* Pods have what they gained; each account is still in its own; nobody else is there. */
+static void check_pods(const struct snapshot *since, const struct snapshot *base,
+		       const struct snapshot *end)
+{
+	for (size_t i = 0; i < end->n_pods; i++) {
+		const struct snapshot_pod *before = find_pod(base, end->pods[i].key);
+		const struct snapshot_pod *now = find_pod(since, end->pods[i].key);
+		nj_t gain = end->pods[i].total.nj[COLUMN_PACKAGE] -
+			    (before ? before->total.nj[COLUMN_PACKAGE] : 0);
+
+		cr_assert(gain == (now ? now->total.nj[COLUMN_PACKAGE] : 0));
+	}
+	for (size_t i = 0; i < since->n_accounts; i++) {
+		const struct snapshot_account *account = &since->accounts[i];
+
+		for (size_t k = 0; k < end->n_accounts; k++) {
+			const struct snapshot_account *was = &end->accounts[k];
+
+			if (was->cgroup_id != account->cgroup_id || was->pod == POD_NONE)
+				continue;
+			cr_assert(lt(sz, account->pod, since->n_pods));
+			cr_assert(eq(str, (char *)since->pods[account->pod].key,
+				     (char *)end->pods[was->pod].key));
+		}
+	}
+}
+
+/* base and end were made from one seed: their groups and processes stand in the same order. */
+static void check_sums(const struct snapshot *since, const struct snapshot *base,
+		       const struct snapshot *end)
+{
+	nj_t gained = 0, shown = 0;
+	uint64_t gained_ns = 0, shown_ns = 0;
+
+	for (size_t i = 0; i < end->n_groups; i++)
+		gained += end->groups[i].total.nj[COLUMN_DRAM] -
+			  base->groups[i].total.nj[COLUMN_DRAM];
+	for (size_t i = 0; i < since->n_groups; i++) {
+		shown += since->groups[i].total.nj[COLUMN_DRAM];
+		cr_assert(not(tally_is_zero(&since->groups[i].total)));
+	}
+	cr_assert(gained == shown);
+	for (size_t i = 0; i < end->n_processes; i++)
+		gained_ns += end->processes[i].used.busy_ns - base->processes[i].used.busy_ns;
+	for (size_t i = 0; i < since->n_processes; i++)
+		shown_ns += since->processes[i].used.busy_ns;
+	cr_assert(eq(u64, gained_ns, shown_ns));
+}
+
+/* Groups are told apart by their keys, processes by their pids: the ledger has each once. */
+static void keep_one_each(struct snapshot *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_processes; i++)
+		s->processes[i].pid = (int32_t)i + 1;
+	for (size_t i = 0; i < s->n_groups; i++) {
+		bool known = false;
+
+		for (size_t k = 0; k < n && !known; k++)
+			known = s->groups[k].key == s->groups[i].key;
+		if (known)
+			group_key_unref(s->groups[i].key);
+		else
+			s->groups[n++] = s->groups[i];
+	}
+	s->n_groups = n;
 }
 
 Test(snapshot, since_keeps_every_law)
@@ -303,6 +390,8 @@ Test(snapshot, since_keeps_every_law)
 		example_fill(&base, 60);
 		example_open(&end, seed);
 		example_fill(&end, 60);
+		keep_one_each(&base.snapshot);
+		keep_one_each(&end.snapshot);
 		check_laws(&end.snapshot);
 		live_on(&end);
 		check_laws(&end.snapshot);
@@ -312,6 +401,8 @@ Test(snapshot, since_keeps_every_law)
 			cr_assert(since->zones[z].nj ==
 				  end.snapshot.zones[z].nj - base.snapshot.zones[z].nj);
 		cr_assert(eq(u64, since->start_t_ns, base.snapshot.t_ns));
+		check_pods(since, &base.snapshot, &end.snapshot);
+		check_sums(since, &base.snapshot, &end.snapshot);
 		snapshot_free(since);
 		example_close(&base);
 		example_close(&end);
@@ -327,8 +418,55 @@ Test(snapshot, since_leaves_out_who_did_nothing)
 	example_fill(&e, 30);
 	cr_assert(eq(int, snapshot_since(&e.snapshot, &e.snapshot, &since), 0));
 	cr_assert(eq(sz, since->n_accounts, 0));
+	cr_assert(eq(sz, since->n_pods, 0));
+	cr_assert(eq(sz, since->n_groups, 0));
+	cr_assert(eq(sz, since->n_processes, 0));
 	for (int z = 0; z < EXAMPLE_ZONES; z++)
 		cr_assert(since->zones[z].nj == 0);
 	snapshot_free(since);
 	example_close(&e);
+}
+
+Test(snapshot, two_lives_of_a_pid_share_no_past)
+{
+	struct example base, end;
+	struct snapshot *since;
+
+	example_open(&base, 2);
+	example_open(&end, 2);
+	example_process(&base, 7, "old", 100)->used.busy_ns = 5000;
+	example_process(&end, 7, "new", 100)->used.busy_ns = 900000;
+	*example_process(&end, 7, "old", 100) = base.snapshot.processes[0];
+	end.snapshot.processes[1].ended_ns = 3 * SECOND;
+	end.snapshot.processes[1].used.busy_ns = 6000;
+	cr_assert(eq(int, snapshot_since(&base.snapshot, &end.snapshot, &since), 0));
+	cr_assert(eq(sz, since->n_processes, 2));
+	for (size_t i = 0; i < 2; i++)
+		cr_assert(eq(u64, since->processes[i].used.busy_ns,
+			     since->processes[i].ended_ns ? 1000u : 900000u));
+	snapshot_free(since);
+	example_close(&base);
+	example_close(&end);
+}
+
+Test(snapshot, since_survives_any_failing_allocation)
+{
+	struct example base, end;
+
+	example_open(&base, 3);
+	example_fill(&base, 40);
+	example_open(&end, 3);
+	example_fill(&end, 40);
+	live_on(&end);
+	OOM_SWEEP(n)
+	{
+		struct snapshot *since = NULL;
+		int r = snapshot_since(&base.snapshot, &end.snapshot, &since);
+
+		cr_assert(eq(int, oom_stop() ? -ENOMEM : 0, r));
+		cr_assert(eq(int, since != NULL, r == 0));
+		snapshot_free(since);
+	}
+	example_close(&base);
+	example_close(&end);
 }

@@ -3,7 +3,7 @@
 #include <criterion/new/assert.h>
 #include <errno.h>
 
-#include "example_snapshot.h"
+#include "example_fill.h"
 #include "expose/cells.h"
 #include "expose/render.h"
 #include "no_leaks.h"
