@@ -3,7 +3,7 @@
 # Sourced by run.sh; $T is the case's own scratch folder.
 # shellcheck shell=bash disable=SC2154,SC2015,SC2034
 
-# Exactly what deploy/daemonset.yaml and the systemd unit grant, as uid 0.
+# Exactly what deploy/agent/daemonset.yaml and the systemd unit grant, as uid 0.
 SHIPPED_CAPABILITIES=-all,+bpf,+perfmon,+dac_read_search
 
 agent_pid=

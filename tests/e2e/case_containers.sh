@@ -2,35 +2,16 @@
 # Real containers: runc, in cgroups named as a kubelet names them.
 # shellcheck shell=bash disable=SC2154,SC2015,SC2034
 
+# shellcheck disable=SC1091
+. "$here/container.sh"
+
 pod=/kubepods/burstable/pod$(cat /proc/sys/kernel/random/uuid)
-
-# bundle DIR ID SCRIPT: an OCI bundle whose one process is a shell.
-bundle() {
-	mkdir -p "$1/rootfs/bin"
-	cp "$(command -v busybox)" "$1/rootfs/bin/busybox"
-	ln -sf busybox "$1/rootfs/bin/sh"
-	rm -f "$1/config.json"
-	(cd "$1" && runc spec) || fail "runc spec"
-	jq --arg group "$pod/$2" --arg script "$3" '
-		.process.terminal = false
-		| .process.args = ["/bin/busybox", "sh", "-c", $script]
-		| .root.readonly = true
-		| .linux.cgroupsPath = $group' "$1/config.json" >"$1/new" && mv "$1/new" "$1/config.json"
-}
-
-runc_() {
-	runc --root "$T/runc" "$@"
-}
-
-is_stopped() {
-	[ "$(runc_ state "$1" | jq -r .status)" = stopped ]
-}
 
 # contain ID SCRIPT: from create to delete; what the kernel charged to it goes to $T/truth.
 contain() {
 	local id=$1
 
-	bundle "$T/bundle" "$id" "$2"
+	bundle "$T/bundle" "$pod/$id" "$2"
 	group_ours "$pod/$id"
 	runc_ create --bundle "$T/bundle" "$id" </dev/null >"$T/runc.log" 2>&1 ||
 		fail "runc create: $(cat "$T/runc.log")"

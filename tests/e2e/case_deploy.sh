@@ -2,7 +2,7 @@
 # What is shipped around the agent: manifest, unit, image.
 # shellcheck shell=bash disable=SC2154,SC2015,SC2034
 
-manifest=$root/deploy/daemonset.yaml
+manifest=$root/deploy/agent/daemonset.yaml
 unit=$root/deploy/podjoule-agent.service
 
 # JSON of the manifest as it is written, and as Kubernetes' own types read it: without a server.
@@ -42,6 +42,28 @@ it_grants_the_same_three_capabilities_everywhere() {
 	[ "$manifest_grants" = "BPF DAC_READ_SEARCH PERFMON" ] || fail "the manifest grants '$manifest_grants'"
 	[ "$unit_grants" = "$manifest_grants" ] || fail "the unit grants '$unit_grants'"
 	[ "$tested" = "$manifest_grants" ] || fail "the tests grant '$tested'"
+}
+
+pods_mode() {
+	kubectl label --local -f "$1" -o json read=1 | jq -r 'select(.kind == "DaemonSet")
+		| .spec.template.spec.containers[0].env[] | select(.name == "PODJOULE_PODS").value'
+}
+
+it_asks_the_api_server_for_nothing_unless_told_to_watch_pods() {
+	local base=$T/base.yaml watch=$T/watch.yaml
+
+	need kubectl jq
+	kubectl kustomize "$root/deploy/agent" >"$base" || fail "kustomize agent"
+	kubectl kustomize "$root/deploy/agent-watch" >"$watch" || fail "kustomize agent-watch"
+	[ "$(pods_mode "$base")" = local ] || fail "the base does not name pods by the node's files"
+	! grep -qE 'kind: (ClusterRole|Role|ClusterRoleBinding|RoleBinding)|automountServiceAccountToken: true' "$base" ||
+		fail "the base has a role or a token"
+	[ "$(pods_mode "$watch")" = auto ] && grep -q 'automountServiceAccountToken: true' "$watch" ||
+		fail "the overlay does not watch"
+	[ "$(kubectl label --local -f "$watch" -o json read=1 | jq -c 'select(.kind == "ClusterRole") | .rules')" = \
+		'[{"apiGroups":[""],"resources":["pods"],"verbs":["get","list","watch"]}]' ] ||
+		fail "the overlay asks for more than to read pods"
+	! grep -q 'nodes/proxy' "$watch" || fail "nodes/proxy"
 }
 
 it_has_a_unit_that_systemd_accepts() {

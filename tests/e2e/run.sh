@@ -5,15 +5,19 @@
 #   run.sh [FILE…]     all files of cases, or these ("containers", "input", …)
 #
 # A case is a function it_SENTENCE in a file case_*.sh; it fails by fail, skips by need or skip.
-# Each runs in a shell of its own with a time limit.  AGENT names the binary, SHORT_LIVED the
-# program that makes short-lived cgroups.
+# Each runs in a shell of its own with a time limit.  AGENT names the binary, TOOLS the folder of the
+# programs that cases are made with.
 set -u -o pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 AGENT=${AGENT:-$root/build/podjoule-agent}
-SHORT_LIVED=${SHORT_LIVED:-$root/build/tests/short_lived}
-export AGENT SHORT_LIVED
+TOOLS=${TOOLS:-$root/build/tests}
+SHORT_LIVED=${SHORT_LIVED:-$TOOLS/short_lived}
+POD_CHURN=$TOOLS/pod_churn
+PLANT=$TOOLS/plant
+FAKE_APISERVER=${FAKE_APISERVER:-$TOOLS/fake_apiserver}
+export AGENT TOOLS SHORT_LIVED POD_CHURN PLANT FAKE_APISERVER
 limit_s=180
 
 if [ "${1:-}" = --case ]; then
