@@ -46,7 +46,7 @@ static void on_ask(void *ctx, uint32_t events _unused_)
 	struct snapshot *now;
 
 	mailbox_answered(sources->config.mailbox);
-	now = snapshot_current(sources->config.pool);
+	now = local_usable(sources->local) ? snapshot_current(sources->config.pool) : NULL;
 	if (!now)
 		return;
 	for (size_t i = 0; i < now->n_accounts; i++) {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "names/kube_answer.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <string.h>
 
+#include "platform/json.h"
 #include "platform/parse.h"
 #include "platform/scope.h"
 
-#define MAX_VALUE (512u << 10) /* parsed, it may take forty times that for a moment */
+#define MAX_VALUE (2u << 20) /* the store itself takes no object as large */
 
 static int read_version(const cJSON *metadata, uint64_t *ret)
 {
@@ -17,9 +17,13 @@ static int read_version(const cJSON *metadata, uint64_t *ret)
 	return cJSON_IsString(version) ? parse_u64(version->valuestring, ret) : -EINVAL;
 }
 
-static void free_json(cJSON **json)
+/* One value.  What is too large to be looked at is left out: no pod may hide the others. */
+static int read_value(struct kube_answer *answer, const char *text, size_t len, struct json *ret)
 {
-	cJSON_Delete(*json);
+	int r = json_read(ret, text, len);
+
+	answer->dropped += r == -E2BIG;
+	return r;
 }
 
 static int take_pod(struct kube_answer *answer, const cJSON *object, bool deleted)
@@ -43,9 +47,12 @@ static int take_pod(struct kube_answer *answer, const cJSON *object, bool delete
 
 static int each_item(void *ctx, const char *json, size_t len)
 {
-	_cleanup_(free_json) cJSON *item = cJSON_ParseWithLength(json, len);
+	_json_ struct json item = { .root = NULL };
+	int r = read_value(ctx, json, len, &item);
 
-	return item ? take_pod(ctx, item, false) : -EBADMSG;
+	if (r < 0)
+		return r == -E2BIG ? 0 : r;
+	return take_pod(ctx, item.root, false);
 }
 
 static int take_error(struct kube_answer *answer, const cJSON *status)
@@ -60,13 +67,18 @@ static int take_error(struct kube_answer *answer, const cJSON *status)
 static int each_event(void *ctx, const char *json, size_t len)
 {
 	struct kube_answer *answer = ctx;
-	_cleanup_(free_json) cJSON *event = cJSON_ParseWithLength(json, len);
-	const cJSON *object = cJSON_GetObjectItemCaseSensitive(event, "object");
-	const char *type = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(event, "type"));
-	bool deleted = type && !strcmp(type, "DELETED");
+	_json_ struct json event = { .root = NULL };
 	uint64_t version = 0;
-	int r = 0;
+	const cJSON *object;
+	const char *type;
+	bool deleted;
+	int r = read_value(answer, json, len, &event);
 
+	if (r < 0)
+		return r == -E2BIG ? 0 : r;
+	object = cJSON_GetObjectItemCaseSensitive(event.root, "object");
+	type = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(event.root, "type"));
+	deleted = type && !strcmp(type, "DELETED");
 	if (!type || !cJSON_IsObject(object))
 		return -EBADMSG;
 	if (!strcmp(type, "ERROR"))
@@ -87,14 +99,16 @@ static int each_event(void *ctx, const char *json, size_t len)
 /* What stands around the items. */
 static int read_list(const struct kube_answer *answer, uint64_t *ret_version, bool *ret_more)
 {
-	_cleanup_(free_json) cJSON *list =
-		cJSON_ParseWithLength(answer->frames.rest.text, answer->frames.rest.len);
-	const cJSON *metadata = cJSON_GetObjectItemCaseSensitive(list, "metadata");
-	const cJSON *items = cJSON_GetObjectItemCaseSensitive(list, "items");
-	const char *kind = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(list, "kind"));
-	const char *more =
-		cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(metadata, "continue"));
+	_json_ struct json list = { .root = NULL };
+	const cJSON *metadata, *items;
+	const char *kind, *more;
 
+	if (json_read(&list, answer->frames.rest.text, answer->frames.rest.len) < 0)
+		return -EBADMSG;
+	metadata = cJSON_GetObjectItemCaseSensitive(list.root, "metadata");
+	items = cJSON_GetObjectItemCaseSensitive(list.root, "items");
+	kind = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(list.root, "kind"));
+	more = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(metadata, "continue"));
 	if (!kind || strcmp(kind, "PodList") || (!cJSON_IsArray(items) && !cJSON_IsNull(items)) ||
 	    items->child || read_version(metadata, ret_version) < 0)
 		return -EBADMSG;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "names/local_runtime.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,6 +8,7 @@
 
 #include "names/path.h"
 #include "names/rootfs.h"
+#include "platform/json.h"
 #include "platform/scope.h"
 
 #define MAX_CONFIG  (1u << 20) /* the environment of a pod in a cluster with many services */
@@ -40,13 +40,6 @@ static const char *const storages[] = {
 	"run/containers/storage/overlay-containers/containers.json",
 	"var/lib/containers/storage/overlay-containers/containers.json",
 };
-
-static void free_json(cJSON **json)
-{
-	cJSON_Delete(*json);
-}
-
-#define _json_ _cleanup_(free_json)
 
 static const char *text_of(const cJSON *object, const char *key)
 {
@@ -131,7 +124,8 @@ static uint32_t milli_of_shares(const cJSON *shares)
 
 int runtime_parse_oci(const char *json, size_t len, struct runtime_facts *ret)
 {
-	_json_ cJSON *root = cJSON_ParseWithLength(json, len);
+	_json_ struct json read = { .root = NULL };
+	const cJSON *root = json_read(&read, json, len) < 0 ? NULL : read.root;
 	const cJSON *annotations, *cpu;
 	struct runtime_facts facts = { .role = CONTAINER_MAIN };
 	int r = 0;
@@ -160,7 +154,8 @@ int runtime_parse_oci(const char *json, size_t len, struct runtime_facts *ret)
 
 int runtime_parse_docker(const char *json, size_t len, struct runtime_facts *ret)
 {
-	_json_ cJSON *root = cJSON_ParseWithLength(json, len);
+	_json_ struct json read = { .root = NULL };
+	const cJSON *root = json_read(&read, json, len) < 0 ? NULL : read.root;
 	struct runtime_facts facts = { .role = CONTAINER_MAIN };
 	const cJSON *labels;
 	const char *name;
@@ -192,7 +187,8 @@ int runtime_parse_docker(const char *json, size_t len, struct runtime_facts *ret
 
 int runtime_parse_storage(const char *json, size_t len, const char *id, struct runtime_facts *ret)
 {
-	_json_ cJSON *root = cJSON_ParseWithLength(json, len);
+	_json_ struct json read = { .root = NULL };
+	const cJSON *root = json_read(&read, json, len) < 0 ? NULL : read.root;
 	struct runtime_facts facts = { .role = CONTAINER_MAIN };
 	const cJSON *item;
 

@@ -41,7 +41,7 @@ it_loses_no_joule_of_pods_that_come_and_go() {
 		| select((($got[.namespace] // 0) - .want | fabs) > 0.01 * .want + 0.01)
 		| "\(.namespace): the kernel charged \(.want) s, booked \($got[.namespace])"' "$T/snapshot" >"$T/wrong" || fail "jq"
 	[ ! -s "$T/wrong" ] || fail "$(cat "$T/wrong")"
-	echo "$(wc -l <"$T/truth") pods of three containers in $((elapsed / 1000000000)) s:" \
+	echo "measured: $(wc -l <"$T/truth") pods of three containers in $((elapsed / 1000000000)) s:" \
 		"naming took $((used / (elapsed / 10000)))/100 % of a CPU, RssAnon $rss kB"
 	[ "$rss" -lt 16384 ] || fail "RssAnon is $rss kB"
 	[ "$((used * 100))" -lt "$elapsed" ] || fail "naming took $used ns of $elapsed"

@@ -6,7 +6,7 @@
 #
 # A case is a function it_SENTENCE in a file case_*.sh; it fails by fail, skips by need or skip.
 # Each runs in a shell of its own with a time limit.  AGENT names the binary, TOOLS the folder of the
-# programs that cases are made with.
+# programs that cases are made with.  Lines "measured: …" of a case that passes are shown.
 set -u -o pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -63,6 +63,7 @@ run_case() {
 	0)
 		passed=$((passed + 1))
 		printf 'ok       %s (%d ms)\n' "$name" "$start"
+		sed -n 's/^measured: /         /p' "$log"
 		;;
 	77)
 		skipped=$((skipped + 1))
