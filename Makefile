@@ -212,8 +212,8 @@ test-lint: | $(BUILD)/.test-packages
 test-clang: $(BUILD)/clang/podjoule-agent $(BUILD)/san/podjoule-agent
 	$(Q)$(TALLY) run lint tests/check/lint.sh full
 
-test-sanitized: $(BUILD)/san/podjoule-agent
-	$(Q)$(TALLY) run sanitized $(SUDO) tests/e2e/sanitized.sh $(CURDIR)/$(BUILD)/san/podjoule-agent
+test-sanitized: $(BUILD)/san/podjoule-agent $(BUILD)/tests/fake_apiserver $(BUILD)/tests/pod_churn
+	$(Q)$(TALLY) run sanitized $(SUDO) tests/e2e/sanitized.sh $(CURDIR)/$(BUILD)/san/podjoule-agent $(CURDIR)/$(BUILD)/tests
 test-fuzz-short: $(fuzzers:%=$(BUILD)/tests/fuzz_%)
 	$(Q)$(TALLY) run fuzz tests/fuzz/fuzz.sh $(BUILD) 10 $(fuzzers)
 

@@ -112,6 +112,10 @@ static int run_agent(const struct config *config, const struct host *host,
 	}
 	sampling.pool = edge.pool = pool;
 	sampling.mailbox = edge.mailbox = mailbox;
+	/* What runs already may get a name: the first publish comes before anybody was asked. */
+	mailbox_set_naming(mailbox, (struct naming){ .any = config->pods != PODS_NONE,
+						     .api = config->pods == PODS_AUTO ||
+							    config->pods == PODS_KUBE });
 	read_facts(config, host, topology, &facts);
 	if (sampler_open(&sampling, &sampler) < 0)
 		return EXIT_FAILED;

@@ -48,10 +48,13 @@ it_prints_the_name_of_a_real_container() {
 	bundle "$T/bundle" "/kubepods/burstable/pod$uid/$id" 'timeout 4 sh -c "while :; do :; done"; :'
 	group_ours "/kubepods/burstable/pod$uid/$id"
 	runc_ run --detach --bundle "$T/bundle" "$id" </dev/null >"$T/runc.log" 2>&1 || fail "$(cat "$T/runc.log")"
-	agent --duration=4s -o table --kube-server="$api" --node-name="$node"
+	agent --duration=3s -o table --kube-server="$api" --node-name="$node"
+	[ "$status" -eq 0 ] && grep -q 'shop/web-0/main' "$T/out" || fail "status $status: $(cat "$T/out" "$T/err")"
+	agent --duration=1s -o json --kube-server="$api" --node-name="$node"
+	jq -e '[.namespaces[] | select(.namespace == "" and .cpu_seconds > 0)] == []' "$T/out" >/dev/null ||
+		fail "time of a pod with a name is nobody's: $(jq -c .namespaces "$T/out")"
 	runc_ delete --force "$id"
 	[ "$status" -eq 0 ] || fail "status $status: $(cat "$T/err")"
-	grep -q 'shop/web-0/main' "$T/out" || fail "the table: $(cat "$T/out")"
 }
 
 it_names_pods_by_the_files_of_the_node_alone() {
