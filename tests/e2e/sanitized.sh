@@ -66,8 +66,8 @@ names_pods() {
 	server=$!
 	for _ in $(seq 100); do [ -s "$dir/port" ] && break; sleep 0.1; done
 	api=$(head -1 "$dir/api")
-	mkdir -p "$dir/root/var/log/pods" "$dir/root/var/log/containers"
-	"$agent" --listen=127.0.0.1:0 --kube-server="$api" --node-name=n --rootfs="$dir/root" --processes=20 \
+	mkdir -p "$dir/tree/var/log/pods" "$dir/tree/var/log/containers"
+	"$agent" --listen=127.0.0.1:0 --kube-server="$api" --node-name=n --rootfs="$dir/tree" --processes=20 \
 		--idle=equal --tombstones=20 --pod-label=app >"$dir/out" 2>"$dir/err" &
 	pid=$!
 	for _ in $(seq 100); do
@@ -83,7 +83,7 @@ names_pods() {
 		[ "$fault" = none ] ||
 			curl -s -d "{\"on\":\"any\",\"do\":\"$fault\",\"count\":2}" "$api/fake/fault" -o /dev/null
 		"$tools/pod_churn" "$api" n "$group/kubepods/burstable" 10 10 1 >>"$dir/truth"
-		mkdir -p "$dir/root/var/log/pods/shop_$fault-0_8a3c71de-9f0c-4b5e-8d2a-0011223344ff/main"
+		mkdir -p "$dir/tree/var/log/pods/shop_$fault-0_8a3c71de-9f0c-4b5e-8d2a-0011223344ff/main"
 		curl -s --compressed "127.0.0.1:$port/metrics" -o /dev/null
 		curl -s "127.0.0.1:$port/v1/snapshot" -o /dev/null
 	done
