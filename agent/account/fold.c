@@ -88,13 +88,15 @@ static uint64_t age_of(uint64_t ended_ns, uint64_t t_ns)
 
 /* Between its least and its longest time something stays until every scraper has seen its end;
  * where nobody scrapes, while there is room. */
-static bool may_go(const struct ledger *ledger, uint64_t ended_ns, uint64_t t_ns, bool crowded)
+static bool may_go(const struct ledger *ledger, uint64_t ended_ns, uint64_t named_ns, uint64_t t_ns,
+		   bool crowded)
 {
-	uint64_t age_ns = age_of(ended_ns, t_ns);
-	bool seen = ledger->twice_ns != UINT64_MAX && ended_ns < ledger->twice_ns;
+	/* A name that came after the end begins other series: they have their time as well. */
+	uint64_t shown_ns = MAX(ended_ns, named_ns);
+	bool seen = ledger->twice_ns != UINT64_MAX && shown_ns < ledger->twice_ns;
 
-	return age_ns >= ledger->config.keep_max_ns ||
-	       (age_ns >= ledger->config.keep_min_ns && (seen || crowded));
+	return age_of(ended_ns, t_ns) >= ledger->config.keep_max_ns ||
+	       (age_of(shown_ns, t_ns) >= ledger->config.keep_min_ns && (seen || crowded));
 }
 
 /* Its name is still to come, or its owner and function, which the node's files do not know. */
@@ -115,7 +117,8 @@ static void fold_pod(struct ledger *ledger, uint32_t at, uint64_t t_ns)
 	bool waits = may_be_named(ledger, entry) &&
 		     age_of(entry->ended_ns, t_ns) < ledger->config.keep_max_ns;
 
-	if (!entry->hidden && !beyond && !may_go(ledger, entry->ended_ns, t_ns, crowded))
+	if (!entry->hidden && !beyond &&
+	    !may_go(ledger, entry->ended_ns, entry->api_ns, t_ns, crowded))
 		return;
 	if (waits)
 		pods_hide(pods, at);
@@ -151,17 +154,32 @@ static void end_nameless(struct ledger *ledger, uint64_t t_ns)
 	}
 }
 
+/* One without a name waits for it: its series should bear it for a while, too. */
+static bool account_may_go(const struct ledger *ledger, const struct account *account,
+			   uint64_t t_ns)
+{
+	bool crowded = ledger->accounts.n_free < ledger->accounts.capacity / 8;
+	const struct pod_entry *entry;
+
+	if (account->pod == POD_NONE)
+		return may_go(ledger, account->ended_ns, 0, t_ns, crowded);
+	entry = &ledger->pods.table[account->pod];
+	if (!crowded && may_be_named(ledger, entry) &&
+	    age_of(account->ended_ns, t_ns) < ledger->config.keep_max_ns)
+		return false;
+	return may_go(ledger, account->ended_ns, entry->api_ns, t_ns, crowded);
+}
+
 void ledger_fold(struct ledger *ledger, uint64_t t_ns)
 {
 	struct accounts *accounts = &ledger->accounts;
 
 	end_nameless(ledger, t_ns);
 	while (accounts->oldest != ACCOUNT_NONE) {
-		uint64_t ended_ns = accounts->table[accounts->oldest].ended_ns;
-		bool crowded = accounts->n_free < accounts->capacity / 8;
+		const struct account *oldest = &accounts->table[accounts->oldest];
 
 		if (accounts->n_ended <= ledger->config.tombstones &&
-		    !may_go(ledger, ended_ns, t_ns, crowded))
+		    !account_may_go(ledger, oldest, t_ns))
 			break;
 		book_fold_account(ledger, accounts->oldest);
 	}

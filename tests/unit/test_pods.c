@@ -321,3 +321,23 @@ Test(pods, can_run_out_of_memory_when_their_table_is_made)
 		pods_free(&pods);
 	}
 }
+
+Test(pods, keep_a_container_that_waits_for_its_name_and_show_it_when_it_has_it)
+{
+	struct node *node = node_started(16, 16);
+	struct pod web = web_pod(1, POD_FROM_API);
+
+	short_pod(node, 1, 10 * SECOND);
+	ledger_scraped(node->ledger, 99 * SECOND, UINT64_MAX);
+	roll(node, 100 * SECOND);
+	cr_assert(ne(ptr, (void *)account_of(node, 1001), NULL), "seen twice, but not by its name");
+	tell(node, &web, 100 * SECOND, 0);
+	roll(node, 101 * SECOND);
+	ledger_scraped(node->ledger, 120 * SECOND, UINT64_MAX);
+	roll(node, 159 * SECOND);
+	cr_assert(ne(ptr, (void *)account_of(node, 1001), NULL),
+		  "named less than its least time ago");
+	roll(node, 161 * SECOND);
+	cr_assert(eq(ptr, (void *)account_of(node, 1001), NULL));
+	node_free(node);
+}
