@@ -77,9 +77,6 @@ static void describe_names(const struct agent_stats *stats, struct sbuf *line)
 {
 	sbuf_printf(line, "pods by the API server, %s",
 		    stats->api_connected ? "connected" : "not connected");
-	if (stats->names_waiting)
-		sbuf_printf(line, ", %llu %s for a name", (unsigned long long)stats->names_waiting,
-			    stats->names_waiting == 1 ? "container waits" : "containers wait");
 }
 
 void overview_head(const struct overview *o)

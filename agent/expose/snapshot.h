@@ -41,7 +41,7 @@ struct agent_stats {
 	uint64_t folded_pods, folded_groups[_GROUP_KIND_MAX];
 	bool watches_api; /* the figures of `api` are of a real watch */
 	bool api_connected;
-	uint64_t api_events, api_relists, api_dropped, names_waiting;
+	uint64_t api_events, api_relists, api_dropped;
 	uint64_t lost_events, folded, overflow_switches, counter_errors, torn_reads, dropped;
 	uint64_t cpu_ns; /* of the process */
 	uint64_t resident_bytes;

@@ -75,6 +75,12 @@ agent_stop() {
 	agent_pid=
 }
 
+# A port of 127.0.0.1 that nobody has.
+free_port() {
+	perl -MSocket -e 'socket(S, AF_INET, SOCK_STREAM, 0); bind(S, pack_sockaddr_in(0, INADDR_LOOPBACK));
+		print((unpack_sockaddr_in(getsockname(S)))[0])'
+}
+
 # wait_for SECONDS COMMAND…: until it succeeds.
 wait_for() {
 	local end=$(($(date +%s%N) + $1 * 1000000000))

@@ -52,8 +52,7 @@ it_loses_no_joule_of_pods_that_come_and_go() {
 prometheus_at() {
 	local port dir=$T/prometheus-$1
 
-	port=$(perl -MSocket -e 'socket(S, AF_INET, SOCK_STREAM, 0); bind(S, pack_sockaddr_in(0, INADDR_LOOPBACK));
-		print((unpack_sockaddr_in(getsockname(S)))[0])')
+	port=$(free_port)
 	mkdir "$dir"
 	cat >"$dir/prometheus.yml" <<-EOF_CONFIG
 		global: {scrape_interval: $1, scrape_timeout: $1}

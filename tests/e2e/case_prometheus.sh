@@ -14,11 +14,6 @@ text_page() {
 	busybox httpd -f -p "127.0.0.1:$1" -h "$T/www" &
 }
 
-free_port() {
-	perl -MSocket -e 'socket(S, AF_INET, SOCK_STREAM, 0); bind(S, pack_sockaddr_in(0, INADDR_LOOPBACK));
-		print((unpack_sockaddr_in(getsockname(S)))[0])'
-}
-
 prometheus_start() {
 	local text=$1
 
